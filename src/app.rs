@@ -1,0 +1,1 @@
+//! The cockpit as a pure state machine: messages in, effects out.

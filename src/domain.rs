@@ -1,0 +1,15 @@
+//! The platform in our words.
+//!
+//! Plain data and pure rules: no kube, tokio, ratatui or `serde_json`. Everything that came from
+//! a server has been settled (absent fields given their meaning) before it becomes one of these.
+
+pub mod application;
+pub mod clock;
+pub mod finding;
+pub mod graph;
+pub mod health;
+pub mod intent;
+pub mod kind;
+pub mod node;
+pub mod object;
+pub mod status;

@@ -1,0 +1,327 @@
+//! The whole contract between the cockpit and the engine.
+//!
+//! The cockpit sends [`Request`]s (`try_send`, never awaited) and receives [`Update`]s. Every
+//! answer carries the [`Generation`] of the connection it belongs to; after a switch of context
+//! or namespace the cockpit drops what is older. Kube types never pass through here.
+
+use crate::domain::application::{Application, ApplicationDetail};
+use crate::domain::finding::Finding;
+use crate::domain::graph::ResourceTree;
+use crate::domain::health::Verdict;
+use crate::domain::intent::{Intent, IntentId, Stage};
+use crate::domain::object::{Cluster, GroupKind, ObjectRef, Text, Uid};
+use crate::domain::status::Freshness;
+use chrono::{DateTime, Utc};
+
+/// Counts connections; a new context or namespace scope starts a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Generation(pub u64);
+
+/// Numbers a subscription or a fetch within one run; chosen by the cockpit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// What the cockpit asks of the engine.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// Connect to a context (`None`: the current one) and watch one namespace or all.
+    Connect {
+        generation: Generation,
+        context: Option<Text>,
+        scope: Scope,
+    },
+    /// Begin to send something until [`Request::Unsubscribe`].
+    Subscribe {
+        ticket: Ticket,
+        topic: Topic,
+    },
+    Unsubscribe {
+        ticket: Ticket,
+    },
+    /// Read something once.
+    Fetch {
+        ticket: Ticket,
+        what: Fetch,
+    },
+    /// Carry out an intent. `dry_run` asks the server to check it only.
+    Act {
+        id: IntentId,
+        intent: Intent,
+        dry_run: bool,
+    },
+    /// List and watch again from the start (ctrl-r).
+    Reload,
+    /// Try again now, instead of at the next back-off.
+    RetryNow,
+}
+
+/// One namespace, or all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    All,
+    Namespace(Text),
+}
+
+/// What can be watched.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// All objects of a kind in the scope. Applications arrive as [`Rows::Applications`], other
+    /// kinds as [`Rows::Objects`] with the server's own columns.
+    Kind(GroupKind),
+    /// One Application: its detail and its resource tree.
+    Application(ObjectRef),
+    /// Log lines of a Pod, or of all Pods below a workload or an Application.
+    Logs {
+        object: ObjectRef,
+        options: LogOptions,
+    },
+    /// Namespaces of the cluster.
+    Namespaces,
+}
+
+/// Which log lines.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LogOptions {
+    /// `None`: every container, each line prefixed.
+    pub container: Option<Text>,
+    /// Of the run before the last restart.
+    pub previous: bool,
+    /// At most this many lines from the end to begin with.
+    pub tail: u32,
+    /// Only lines younger than this many seconds.
+    pub since_seconds: Option<u32>,
+    pub follow: bool,
+}
+
+/// What can be read once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetch {
+    /// The object as YAML; `managedFields` are left out, Secret values are masked unless asked.
+    Yaml {
+        object: ObjectRef,
+        reveal_secrets: bool,
+    },
+    /// In the style of `kubectl describe`, with events.
+    Describe { object: ObjectRef },
+    /// Events about the object, oldest first.
+    Events { object: ObjectRef },
+    /// What differs between live and target, for one object or all objects of an Application.
+    Diff {
+        application: ObjectRef,
+        object: Option<ObjectRef>,
+    },
+    /// Why an object is not synced, not healthy or not promoted.
+    Why { object: ObjectRef },
+    /// What the user may do: answers to access reviews, by verb id.
+    Access { object: ObjectRef },
+    /// Contexts of the kubeconfig.
+    Contexts,
+    /// Kinds that the server has.
+    Kinds,
+}
+
+/// What the engine reports.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Update {
+    /// A connection was made or lost, with what is known of the server.
+    Connection {
+        generation: Generation,
+        connection: Connection,
+    },
+    /// How current a source is.
+    Freshness {
+        generation: Generation,
+        source: SourceName,
+        freshness: Freshness,
+    },
+    /// Rows of one kind changed.
+    Delta {
+        generation: Generation,
+        ticket: Ticket,
+        delta: Delta,
+    },
+    /// The detail of a subscribed Application; `None` after it was deleted.
+    Application {
+        generation: Generation,
+        ticket: Ticket,
+        detail: Option<Box<ApplicationDetail>>,
+    },
+    /// The whole tree of a subscribed Application.
+    Tree {
+        generation: Generation,
+        ticket: Ticket,
+        tree: Box<ResourceTree>,
+    },
+    /// Log lines in order. `ended` when the stream is over.
+    Logs {
+        ticket: Ticket,
+        lines: Vec<LogLine>,
+        ended: Option<Text>,
+    },
+    /// The answer to a fetch.
+    Fetched {
+        ticket: Ticket,
+        answer: Result<Answer, Finding>,
+    },
+    /// An intent moved on.
+    Outcome {
+        id: IntentId,
+        at: DateTime<Utc>,
+        stage: Stage,
+    },
+    /// Something went wrong that belongs to no single request.
+    Trouble {
+        generation: Generation,
+        finding: Finding,
+    },
+}
+
+/// A source of data, as shown in the header.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SourceName {
+    /// The API server itself.
+    Kubernetes,
+    /// The watch of one kind.
+    Kind(GroupKind),
+}
+
+/// What is known of the connected server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    pub cluster: Cluster,
+    pub context: Text,
+    pub server: Text,
+    pub user: Text,
+    /// Such as `v1.33.2`; empty until known.
+    pub server_version: Text,
+    /// Such as `v3.1.0`; empty when it cannot be told.
+    pub argocd_version: Text,
+    /// `spec.syncPolicy.automated.enabled` exists in the CRD (Argo CD 3.1 and later).
+    pub automated_enabled: bool,
+    /// Namespace fallback after a 403 on cluster-wide lists.
+    pub restricted_to: Option<Text>,
+}
+
+/// A batch of changed rows of one kind; the newest state of each object only.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delta {
+    pub kind: GroupKind,
+    /// The rows replace everything known (a new list); otherwise they are changes.
+    pub reset: bool,
+    pub rows: Rows,
+    /// Objects that are gone.
+    pub removed: Vec<(ObjectRef, Uid)>,
+}
+
+/// Rows by projection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rows {
+    Applications(Vec<Application>),
+    Objects {
+        columns: Option<Vec<Column>>,
+        rows: Vec<ObjectRow>,
+    },
+}
+
+/// A column of a server's Table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: Text,
+    /// 0 is always shown; higher only in the wide view.
+    pub priority: i32,
+    pub numeric: bool,
+}
+
+/// One object in the generic table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectRow {
+    pub object: ObjectRef,
+    pub uid: Uid,
+    /// As many as there are columns.
+    pub cells: Vec<Text>,
+    pub verdict: Option<Verdict>,
+    pub labels: Vec<(Text, Text)>,
+    pub created: Option<DateTime<Utc>>,
+    pub deleting: bool,
+}
+
+/// One line of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// Pod and container, when lines of several are mixed; empty otherwise.
+    pub origin: Text,
+    pub at: Option<DateTime<Utc>>,
+    /// As the server sent it; made harmless when it is drawn.
+    pub text: Text,
+}
+
+/// The answer to a [`Fetch`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// YAML, describe: plain text by lines.
+    Text {
+        title: Text,
+        lines: Vec<Text>,
+    },
+    Events(Vec<EventRow>),
+    Diff(Vec<ObjectDiff>),
+    Why(Vec<Finding>),
+    Access(Vec<(Text, bool)>),
+    Contexts(Vec<ContextInfo>),
+    Kinds(Vec<KindEntry>),
+}
+
+/// One Kubernetes event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRow {
+    pub last_seen: Option<DateTime<Utc>>,
+    pub warning: bool,
+    pub reason: Text,
+    pub message: Text,
+    pub count: u32,
+    pub source: Text,
+}
+
+/// How one object differs from what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectDiff {
+    pub object: ObjectRef,
+    /// What the live object was compared with.
+    pub against: DiffBase,
+    /// Live state as YAML; `None` when there is no live object.
+    pub live: Option<Text>,
+    /// Target state as YAML; `None` when it will be pruned.
+    pub target: Option<Text>,
+}
+
+/// What a diff was made against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DiffBase {
+    /// The target state rendered from git by Argo CD.
+    Git,
+    /// `kubectl.kubernetes.io/last-applied-configuration`; not Argo CD's target.
+    LastApplied,
+    /// Neither is available; only the live state can be shown.
+    Nothing,
+}
+
+/// One context of the kubeconfig.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContextInfo {
+    pub name: Text,
+    pub cluster: Text,
+    pub server: Text,
+    pub user: Text,
+    pub namespace: Text,
+    pub current: bool,
+}
+
+/// A kind that the server has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindEntry {
+    pub kind: GroupKind,
+    pub version: Text,
+    pub plural: Text,
+    pub short_names: Vec<Text>,
+    pub namespaced: bool,
+}

@@ -1,0 +1,3 @@
+//! Chooses the platform (live or embedded), installs hooks and runs.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The same data as table, JSON or YAML, for scripts.

@@ -1,0 +1,1 @@
+//! The only loop and the only reader of the clock: runs effects, feeds messages, draws.

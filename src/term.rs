@@ -1,0 +1,1 @@
+//! The terminal: enter, leave, suspend, and crossterm events as keys.
