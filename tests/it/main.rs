@@ -1,3 +1,8 @@
 //! Tests that look at the program from outside its modules, in one binary.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a test stops at the first thing that is not as it should"
+)]
+
 mod architecture;
