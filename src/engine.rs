@@ -5,3 +5,55 @@
 
 pub mod platform;
 pub mod protocol;
+mod supervisor;
+
+use platform::Platform;
+use protocol::{Request, Update};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// How the engine is to behave for the whole run.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Refuse every intent that changes anything; dry runs included, reads allowed.
+    pub read_only: bool,
+    /// Who is named in `operation.initiatedBy`; the user of the kubeconfig when absent.
+    pub username: Option<String>,
+    /// Where Argo CD runs.
+    pub argocd_namespace: String,
+    /// Session token for argocd-server, when the user has one.
+    pub argocd_token: Option<String>,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            read_only: false,
+            username: None,
+            argocd_namespace: String::from("argocd"),
+            argocd_token: None,
+        }
+    }
+}
+
+/// The two ends of a running engine. It stops when `requests` is dropped.
+#[derive(Debug)]
+pub struct EngineHandle {
+    /// Bounded; the cockpit uses `try_send`.
+    pub requests: mpsc::Sender<Request>,
+    /// Bounded; row changes are coalesced while it is full.
+    pub updates: mpsc::Receiver<Update>,
+}
+
+/// Starts the engine on the current tokio runtime.
+pub fn start(platform: Arc<dyn Platform>, options: EngineOptions) -> EngineHandle {
+    let (requests, request_queue) = mpsc::channel(256);
+    let (update_queue, updates) = mpsc::channel(256);
+    drop(tokio::spawn(supervisor::run(
+        platform,
+        options,
+        request_queue,
+        update_queue,
+    )));
+    EngineHandle { requests, updates }
+}
