@@ -4,3 +4,4 @@
 //! wrongly typed field is settled here and nowhere else; it costs a row a finding, never its place.
 
 pub mod node;
+pub mod yaml;

@@ -3,3 +3,4 @@
 //! Nothing here is a mock: clients that nobody here wrote (`kubectl`, `git`) work against it.
 
 pub mod clock;
+pub mod files;
