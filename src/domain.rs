@@ -5,6 +5,7 @@
 
 pub mod application;
 pub mod clock;
+pub mod duration;
 pub mod finding;
 pub mod graph;
 pub mod health;
@@ -13,3 +14,4 @@ pub mod kind;
 pub mod node;
 pub mod object;
 pub mod status;
+pub mod why;

@@ -119,6 +119,32 @@ pub enum Phase {
     Unknown,
 }
 
+impl Phase {
+    /// Returns the word Argo CD uses.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "Running",
+            Self::Terminating => "Terminating",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::Error => "Error",
+            Self::Unknown => "Unknown",
+        }
+    }
+
+    /// Reads Argo CD's word; anything else is [`Phase::Unknown`].
+    pub fn from_word(word: &str) -> Self {
+        match word {
+            "Running" => Self::Running,
+            "Terminating" => Self::Terminating,
+            "Succeeded" => Self::Succeeded,
+            "Failed" => Self::Failed,
+            "Error" => Self::Error,
+            _ => Self::Unknown,
+        }
+    }
+}
+
 /// What the last or current operation is doing; the recipe of Argo CD's states in finer grain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OperationView {

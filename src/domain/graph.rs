@@ -1,5 +1,6 @@
 //! The tree of objects below an Application: managed objects, and what they own down to Pods.
 
+use super::finding::Finding;
 use super::object::{ObjectRef, Text, Uid};
 use super::status::{Health, SyncStatus};
 use chrono::{DateTime, Utc};
@@ -8,6 +9,8 @@ use chrono::{DateTime, Utc};
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct ResourceTree {
     pub nodes: Vec<TreeNode>,
+    /// What keeps the tree from being whole: another cluster, kinds we may not read.
+    pub findings: Vec<Finding>,
 }
 
 /// One object of the tree.

@@ -24,7 +24,8 @@ pub struct Ticket(pub u64);
 /// What the cockpit asks of the engine.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
-    /// Connect to a context (`None`: the current one) and watch one namespace or all.
+    /// Connect to a context (`None`: the current one) and watch one namespace or all. Ends every
+    /// subscription; those sent after it belong to the new connection.
     Connect {
         generation: Generation,
         context: Option<Text>,
@@ -203,6 +204,9 @@ pub struct Connection {
 }
 
 /// A batch of changed rows of one kind; the newest state of each object only.
+///
+/// `removed` comes before `rows`: an object that was deleted and made again is in both, with two
+/// uids. A list in several pages resets with its first page only.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delta {
     pub kind: GroupKind,
@@ -223,7 +227,7 @@ pub enum Rows {
     },
 }
 
-/// A column of a server's Table.
+/// A column of a server's Table. Cells of `Age` grow old: draw them from [`ObjectRow::created`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     pub name: Text,
