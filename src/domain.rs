@@ -3,6 +3,7 @@
 //! Plain data and pure rules: no kube, tokio, ratatui or `serde_json`. Everything that came from
 //! a server has been settled (absent fields given their meaning) before it becomes one of these.
 
+pub mod age;
 pub mod application;
 pub mod clock;
 pub mod duration;
@@ -13,5 +14,6 @@ pub mod intent;
 pub mod kind;
 pub mod node;
 pub mod object;
+pub mod rows;
 pub mod status;
 pub mod why;

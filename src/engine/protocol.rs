@@ -4,14 +4,15 @@
 //! answer carries the [`Generation`] of the connection it belongs to; after a switch of context
 //! or namespace the cockpit drops what is older. Kube types never pass through here.
 
-use crate::domain::application::{Application, ApplicationDetail};
+use crate::domain::application::ApplicationDetail;
 use crate::domain::finding::Finding;
 use crate::domain::graph::ResourceTree;
-use crate::domain::health::Verdict;
 use crate::domain::intent::{Intent, IntentId, Stage};
-use crate::domain::object::{Cluster, GroupKind, ObjectRef, Text, Uid};
+use crate::domain::object::{Cluster, GroupKind, ObjectRef, Text};
 use crate::domain::status::Freshness;
 use chrono::{DateTime, Utc};
+
+pub use crate::domain::rows::{Column, Delta, ObjectRow, Rows};
 
 /// Counts connections; a new context or namespace scope starts a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]

@@ -1,0 +1,51 @@
+//! Rows as the watches report them, in batches of one kind.
+//!
+//! Applications have a projection of their own; every other kind is a row of the server's Table.
+
+use super::application::Application;
+use super::health::Verdict;
+use super::object::{GroupKind, ObjectRef, Text, Uid};
+use chrono::{DateTime, Utc};
+
+/// A batch of changed rows of one kind; the newest state of each object only.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delta {
+    pub kind: GroupKind,
+    /// The rows replace everything known (a new list); otherwise they are changes.
+    pub reset: bool,
+    pub rows: Rows,
+    /// Objects that are gone.
+    pub removed: Vec<(ObjectRef, Uid)>,
+}
+
+/// Rows by projection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rows {
+    Applications(Vec<Application>),
+    Objects {
+        columns: Option<Vec<Column>>,
+        rows: Vec<ObjectRow>,
+    },
+}
+
+/// A column of a server's Table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: Text,
+    /// 0 is always shown; higher only in the wide view.
+    pub priority: i32,
+    pub numeric: bool,
+}
+
+/// One object in the generic table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectRow {
+    pub object: ObjectRef,
+    pub uid: Uid,
+    /// As many as there are columns.
+    pub cells: Vec<Text>,
+    pub verdict: Option<Verdict>,
+    pub labels: Vec<(Text, Text)>,
+    pub created: Option<DateTime<Utc>>,
+    pub deleting: bool,
+}

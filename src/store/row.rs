@@ -1,0 +1,166 @@
+//! One row of any kind, with the little that every table needs of it.
+
+use crate::domain::application::{Application, OperationView, Phase};
+use crate::domain::object::{ObjectRef, Text, Uid};
+use crate::domain::rows::ObjectRow;
+use crate::domain::status::Health;
+use chrono::{DateTime, Utc};
+use std::fmt::Write as _;
+
+/// An Application, or a row of the server's Table.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Row {
+    Application(Box<Application>),
+    Object(ObjectRow),
+}
+
+impl Row {
+    /// Returns which object this is.
+    pub fn object(&self) -> &ObjectRef {
+        match self {
+            Self::Application(app) => &app.object,
+            Self::Object(row) => &row.object,
+        }
+    }
+
+    /// Returns which life of the object this is.
+    pub fn uid(&self) -> &Uid {
+        match self {
+            Self::Application(app) => &app.uid,
+            Self::Object(row) => &row.uid,
+        }
+    }
+
+    /// Returns the labels, sorted by key.
+    pub fn labels(&self) -> &[(Text, Text)] {
+        match self {
+            Self::Application(app) => &app.labels,
+            Self::Object(row) => &row.labels,
+        }
+    }
+
+    /// Returns when the object was created.
+    pub fn created(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Application(app) => app.created,
+            Self::Object(row) => row.created,
+        }
+    }
+
+    /// Returns whether the object is being deleted.
+    pub fn is_deleting(&self) -> bool {
+        match self {
+            Self::Application(app) => app.deleting.is_some(),
+            Self::Object(row) => row.deleting,
+        }
+    }
+
+    /// Returns the health, when the kind has one.
+    pub fn health(&self) -> Option<Health> {
+        match self {
+            Self::Application(app) => Some(app.health),
+            Self::Object(row) => row.verdict.as_ref().map(|verdict| verdict.health),
+        }
+    }
+
+    /// Returns the Application, if it is one.
+    pub fn application(&self) -> Option<&Application> {
+        match self {
+            Self::Application(app) => Some(app),
+            Self::Object(_) => None,
+        }
+    }
+
+    /// Returns the generic row, if it is one.
+    pub fn generic(&self) -> Option<&ObjectRow> {
+        match self {
+            Self::Application(_) => None,
+            Self::Object(row) => Some(row),
+        }
+    }
+
+    /// Returns whether this needs a person: not healthy, not synced, failed, or full of findings.
+    pub fn is_faulty(&self) -> bool {
+        match self {
+            Self::Application(app) => {
+                app.health != Health::Healthy
+                    || app.sync != crate::domain::status::SyncStatus::Synced
+                    || app.deleting.is_some()
+                    || !app.findings.is_empty()
+                    || operation_failed(&app.operation)
+            }
+            Self::Object(row) => {
+                row.deleting
+                    || row
+                        .verdict
+                        .as_ref()
+                        .is_some_and(|verdict| verdict.health != Health::Healthy)
+            }
+        }
+    }
+
+    /// Replaces what no screen shows by what `newer` says, so that only visible changes differ.
+    pub(super) fn take_invisible(&mut self, newer: &Self) {
+        if let (Self::Application(old), Self::Application(new)) = (self, newer) {
+            old.resource_version = new.resource_version.clone();
+            old.reconciled_at = new.reconciled_at;
+        }
+    }
+
+    /// Returns the text that filters search, in lower case.
+    pub(super) fn haystack(&self) -> Box<str> {
+        let mut text = String::with_capacity(128);
+        let object = self.object();
+        push(&mut text, &object.name);
+        push(&mut text, object.namespace.as_deref().unwrap_or_default());
+        match self {
+            Self::Application(app) => {
+                push(&mut text, &app.project);
+                push(&mut text, app.sync.word());
+                push(&mut text, app.health.word());
+                push(&mut text, &app.destination.namespace);
+                push(&mut text, &app.destination.name);
+                for source in &app.sources {
+                    push(&mut text, &source.repo);
+                    push(&mut text, &source.path);
+                    push(&mut text, &source.chart);
+                    push(&mut text, &source.target_revision);
+                }
+                for revision in &app.revisions {
+                    push(&mut text, revision);
+                }
+            }
+            Self::Object(row) => {
+                for cell in &row.cells {
+                    push(&mut text, cell);
+                }
+            }
+        }
+        text.into_boxed_str()
+    }
+}
+
+fn operation_failed(operation: &OperationView) -> bool {
+    match operation {
+        OperationView::Blocked { .. }
+        | OperationView::NeedsConfirmation { .. }
+        | OperationView::WaitingRetry { .. }
+        | OperationView::Stuck { .. } => true,
+        OperationView::Finished { phase, .. } => matches!(phase, Phase::Failed | Phase::Error),
+        OperationView::None
+        | OperationView::Queued
+        | OperationView::Active { .. }
+        | OperationView::Waiting { .. } => false,
+    }
+}
+
+fn push(text: &mut String, piece: &str) {
+    if piece.is_empty() {
+        return;
+    }
+    for letter in piece.chars() {
+        text.extend(letter.to_lowercase());
+    }
+    // Writing into a String cannot be refused.
+    let _written = text.write_char(' ').is_ok();
+}

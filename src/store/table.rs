@@ -1,0 +1,210 @@
+//! The rows of one kind, under ids that stay while a row lives.
+
+use super::row::Row;
+use crate::domain::object::{ObjectRef, Uid};
+use crate::domain::rows::{Column, Delta, Rows};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+/// Names a row while it lives; a later row may get the number of one that is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RowId(u32);
+
+/// How many changes are remembered; who is further behind looks at all rows again.
+const REMEMBERED: usize = 1_024;
+
+/// The rows of one kind.
+#[derive(Debug, Default)]
+pub struct Table {
+    columns: Option<Arc<[Column]>>,
+    slots: Vec<Option<Slot>>,
+    index: HashMap<ObjectRef, RowId>,
+    free: Vec<RowId>,
+    revision: u64,
+    changes: VecDeque<(u64, RowId)>,
+    /// Changes at or before this revision are forgotten.
+    forgotten: u64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    row: Row,
+    haystack: Box<str>,
+}
+
+impl Table {
+    /// Returns how many rows there are.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Returns whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// Returns the server's columns; absent for Applications.
+    pub fn columns(&self) -> Option<&[Column]> {
+        self.columns.as_deref()
+    }
+
+    /// Returns a row; absent when it is gone.
+    pub fn row(&self, id: RowId) -> Option<&Row> {
+        Some(&self.slot(id)?.row)
+    }
+
+    /// Returns the lower-case text that filters search.
+    pub fn haystack(&self, id: RowId) -> &str {
+        self.slot(id).map_or("", |slot| &slot.haystack)
+    }
+
+    /// Returns the row of an object.
+    pub fn find(&self, object: &ObjectRef) -> Option<&Row> {
+        self.row(*self.index.get(object)?)
+    }
+
+    /// Returns the id of an object's row.
+    pub fn id_of(&self, object: &ObjectRef) -> Option<RowId> {
+        self.index.get(object).copied()
+    }
+
+    /// Returns the ids of all rows, in no particular order.
+    pub fn ids(&self) -> impl Iterator<Item = RowId> + '_ {
+        let slots = self.slots.iter().enumerate();
+        slots
+            .filter(|(_, slot)| slot.is_some())
+            .map(|(number, _)| RowId(number as u32))
+    }
+
+    /// Returns all rows, in no particular order.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> + '_ {
+        self.slots.iter().flatten().map(|slot| &slot.row)
+    }
+
+    /// Returns a number that grows with every visible change.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Returns which rows changed, came or went after `revision`; `None` when it is too long ago.
+    pub fn changes_since(&self, revision: u64) -> Option<HashSet<RowId>> {
+        if revision < self.forgotten {
+            return None;
+        }
+        let newer = self.changes.iter().rev();
+        Some(
+            newer
+                .take_while(|(changed, _)| *changed > revision)
+                .map(|(_, id)| *id)
+                .collect(),
+        )
+    }
+
+    pub(super) fn apply(&mut self, delta: Delta) -> bool {
+        let before = self.revision;
+        let stale: HashSet<ObjectRef> = if delta.reset {
+            self.index.keys().cloned().collect()
+        } else {
+            HashSet::new()
+        };
+        let mut stale = stale;
+        match delta.rows {
+            Rows::Applications(apps) => {
+                for app in apps {
+                    stale.remove(&app.object);
+                    self.put(Row::Application(Box::new(app)));
+                }
+            }
+            Rows::Objects { columns, rows } => {
+                self.set_columns(columns);
+                for row in rows {
+                    stale.remove(&row.object);
+                    self.put(Row::Object(row));
+                }
+            }
+        }
+        for object in stale {
+            self.remove(&object);
+        }
+        for (object, uid) in delta.removed {
+            self.remove_life(&object, &uid);
+        }
+        self.revision != before
+    }
+
+    fn set_columns(&mut self, columns: Option<Vec<Column>>) {
+        let Some(columns) = columns else { return };
+        if self.columns.as_deref() != Some(&*columns) {
+            self.columns = Some(columns.into());
+            self.revision += 1;
+            self.forgotten = self.revision;
+            self.changes.clear();
+        }
+    }
+
+    fn put(&mut self, row: Row) {
+        if let Some(id) = self.index.get(row.object()).copied() {
+            self.replace(id, row);
+            return;
+        }
+        let haystack = row.haystack();
+        let object = row.object().clone();
+        let slot = Some(Slot { row, haystack });
+        let id = if let Some(id) = self.free.pop() {
+            if let Some(place) = self.slots.get_mut(id.0 as usize) {
+                *place = slot;
+            }
+            id
+        } else {
+            self.slots.push(slot);
+            RowId(self.slots.len() as u32 - 1)
+        };
+        self.index.insert(object, id);
+        self.note(id);
+    }
+
+    fn replace(&mut self, id: RowId, row: Row) {
+        let Some(Some(slot)) = self.slots.get_mut(id.0 as usize) else {
+            return;
+        };
+        slot.row.take_invisible(&row);
+        if slot.row == row {
+            return;
+        }
+        slot.haystack = row.haystack();
+        slot.row = row;
+        self.note(id);
+    }
+
+    // A delete that arrives late must not remove a new object of the same name.
+    fn remove_life(&mut self, object: &ObjectRef, uid: &Uid) {
+        if self.find(object).is_some_and(|row| row.uid() == uid) {
+            self.remove(object);
+        }
+    }
+
+    fn remove(&mut self, object: &ObjectRef) {
+        let Some(id) = self.index.remove(object) else {
+            return;
+        };
+        if let Some(place) = self.slots.get_mut(id.0 as usize) {
+            *place = None;
+        }
+        self.free.push(id);
+        self.note(id);
+    }
+
+    fn note(&mut self, id: RowId) {
+        self.revision += 1;
+        self.changes.push_back((self.revision, id));
+        if self.changes.len() > REMEMBERED
+            && let Some((revision, _)) = self.changes.pop_front()
+        {
+            self.forgotten = revision;
+        }
+    }
+
+    fn slot(&self, id: RowId) -> Option<&Slot> {
+        self.slots.get(id.0 as usize)?.as_ref()
+    }
+}
