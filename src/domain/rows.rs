@@ -8,6 +8,9 @@ use super::object::{GroupKind, ObjectRef, Text, Uid};
 use chrono::{DateTime, Utc};
 
 /// A batch of changed rows of one kind; the newest state of each object only.
+///
+/// `removed` comes before `rows`: an object that was deleted and made again is in both, with two
+/// uids. A list in several pages resets with its first page only.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delta {
     pub kind: GroupKind,
@@ -28,7 +31,7 @@ pub enum Rows {
     },
 }
 
-/// A column of a server's Table.
+/// A column of a server's Table. Cells of `Age` grow old: draw them from [`ObjectRow::created`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     pub name: Text,

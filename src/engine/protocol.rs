@@ -204,52 +204,6 @@ pub struct Connection {
     pub restricted_to: Option<Text>,
 }
 
-/// A batch of changed rows of one kind; the newest state of each object only.
-///
-/// `removed` comes before `rows`: an object that was deleted and made again is in both, with two
-/// uids. A list in several pages resets with its first page only.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Delta {
-    pub kind: GroupKind,
-    /// The rows replace everything known (a new list); otherwise they are changes.
-    pub reset: bool,
-    pub rows: Rows,
-    /// Objects that are gone.
-    pub removed: Vec<(ObjectRef, Uid)>,
-}
-
-/// Rows by projection.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Rows {
-    Applications(Vec<Application>),
-    Objects {
-        columns: Option<Vec<Column>>,
-        rows: Vec<ObjectRow>,
-    },
-}
-
-/// A column of a server's Table. Cells of `Age` grow old: draw them from [`ObjectRow::created`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
-    pub name: Text,
-    /// 0 is always shown; higher only in the wide view.
-    pub priority: i32,
-    pub numeric: bool,
-}
-
-/// One object in the generic table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObjectRow {
-    pub object: ObjectRef,
-    pub uid: Uid,
-    /// As many as there are columns.
-    pub cells: Vec<Text>,
-    pub verdict: Option<Verdict>,
-    pub labels: Vec<(Text, Text)>,
-    pub created: Option<DateTime<Utc>>,
-    pub deleting: bool,
-}
-
 /// One line of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
