@@ -6,3 +6,5 @@
 )]
 
 mod architecture;
+mod health_oracle;
+mod oracles;
