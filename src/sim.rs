@@ -3,5 +3,7 @@
 //! Nothing here is a mock: clients that nobody here wrote (`kubectl`, `git`) work against it.
 
 pub mod clock;
+pub mod controllers;
 pub mod files;
 pub mod git;
+pub mod rng;
