@@ -1,1 +1,5 @@
 //! Draws the state; changes nothing.
+
+pub mod glyph;
+pub mod text;
+pub mod theme;

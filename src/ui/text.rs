@@ -1,0 +1,292 @@
+//! Text that is safe to put on a terminal, and that fits.
+//!
+//! Whatever came from a server passes through [`harmless`] before it reaches a cell: control
+//! characters, escape sequences, bidirectional overrides and invisible characters become visible
+//! glyphs of width one, so a string can neither steer the terminal nor look like another string.
+//! Widths are display columns, counted by grapheme. Nothing here knows colours.
+
+use chrono::{DateTime, Utc};
+use std::borrow::Cow;
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// Stands for a character that must not be shown as it is.
+pub const REPLACEMENT: char = '\u{FFFD}';
+/// Ends a text that was cut.
+pub const ELLIPSIS: &str = "…";
+
+/// Returns the glyph to show instead of a character; the same one when it is harmless, and
+/// `None` for a character that is left out.
+fn safe_glyph(c: char) -> Option<char> {
+    match c {
+        '\n' | '\r' | '\u{2028}' | '\u{2029}' => Some('⏎'),
+        '\t' => Some('→'),
+        '\u{7f}' => Some('\u{2421}'),
+        // Control pictures: U+2400 is the picture of NUL, and so on.
+        c if c < ' ' => char::from_u32(0x2400 + u32::from(c)),
+        // C1 controls: some terminals take U+009B for a CSI.
+        '\u{80}'..='\u{9f}'
+        | '\u{ad}'
+        | '\u{61c}'
+        | '\u{180e}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}' => Some(REPLACEMENT),
+        // Variation selectors make terminals disagree about widths and carry no meaning here.
+        '\u{fe00}'..='\u{fe0f}' => None,
+        other => Some(other),
+    }
+}
+
+fn is_plain(byte: u8) -> bool {
+    (b' '..0x7f).contains(&byte)
+}
+
+/// Returns the text with everything that could steer a terminal made visible.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    let clean = text.bytes().all(is_plain) || text.chars().all(|c| safe_glyph(c) == Some(c));
+    if clean {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.chars().filter_map(safe_glyph).collect())
+    }
+}
+
+/// Returns a line of a document: as [`harmless`], with tabs expanded to stops of four columns.
+pub fn document_line(text: &str) -> Cow<'_, str> {
+    let text = text.trim_end_matches(['\r', '\n']);
+    if !text.contains('\t') {
+        return harmless(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for part in text.split_inclusive('\t') {
+        let Some(before) = part.strip_suffix('\t') else {
+            out.push_str(&harmless(part));
+            continue;
+        };
+        out.push_str(&harmless(before));
+        let gap = 4 - width(&out) % 4;
+        out.extend(std::iter::repeat_n(' ', gap));
+    }
+    Cow::Owned(out)
+}
+
+/// Returns how many columns a text takes.
+pub fn width(text: &str) -> usize {
+    if text.bytes().all(is_plain) {
+        text.len()
+    } else {
+        text.graphemes(true).map(UnicodeWidthStr::width).sum()
+    }
+}
+
+/// Returns the longest beginning that takes at most `columns` columns.
+pub fn beginning(text: &str, columns: usize) -> &str {
+    let mut used = 0;
+    for (at, grapheme) in text.grapheme_indices(true) {
+        used += grapheme.width();
+        if used > columns {
+            return text.get(..at).unwrap_or_default();
+        }
+    }
+    text
+}
+
+/// Returns what is left of a text after its first `columns` columns. A wide character that is
+/// cut in two leaves a blank.
+pub fn after_columns(text: &str, columns: usize) -> Cow<'_, str> {
+    if columns == 0 {
+        return Cow::Borrowed(text);
+    }
+    let mut used = 0;
+    for (at, grapheme) in text.grapheme_indices(true) {
+        if used >= columns {
+            let rest = text.get(at..).unwrap_or_default();
+            return if used > columns {
+                Cow::Owned(format!("{}{rest}", " ".repeat(used - columns)))
+            } else {
+                Cow::Borrowed(rest)
+            };
+        }
+        used += grapheme.width();
+    }
+    Cow::Borrowed("")
+}
+
+/// Returns the text in at most `columns` columns, cut with `…` when it is longer.
+pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    match columns {
+        0 => Cow::Borrowed(""),
+        _ => Cow::Owned(format!("{}{ELLIPSIS}", beginning(text, columns - 1))),
+    }
+}
+
+/// Returns the text in at most `columns` columns, cut in the middle: long generated names differ
+/// at their end.
+pub fn fit_middle(text: &str, columns: usize) -> Cow<'_, str> {
+    let total = width(text);
+    if total <= columns {
+        return Cow::Borrowed(text);
+    }
+    if columns < 5 {
+        return fit(text, columns);
+    }
+    let tail = (columns - 1) / 2;
+    let head = columns - 1 - tail;
+    Cow::Owned(format!(
+        "{}{ELLIPSIS}{}",
+        beginning(text, head),
+        after_columns(text, total - tail)
+    ))
+}
+
+/// Returns the text padded with blanks on the right to exactly `columns` columns.
+pub fn pad(text: &str, columns: usize) -> String {
+    let text = fit(text, columns);
+    let blanks = columns.saturating_sub(width(&text));
+    format!("{text}{}", " ".repeat(blanks))
+}
+
+/// Breaks a text at blanks into lines of at most `columns` columns; longer words are cut.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = Vec::new();
+    for paragraph in text.split('\n') {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            let mut word = word;
+            let gap = usize::from(!line.is_empty());
+            if width(&line) + gap + width(word) <= columns {
+                line.extend(std::iter::repeat_n(' ', gap));
+                line.push_str(word);
+                continue;
+            }
+            if !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
+            }
+            while width(word) > columns {
+                let head = beginning(word, columns);
+                if head.is_empty() {
+                    break;
+                }
+                lines.push(head.to_owned());
+                word = word.get(head.len()..).unwrap_or_default();
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// Returns how long ago something was: `5s`, `3m`, `2h`, `4d`, `3y`. The future reads `0s`.
+pub fn age(then: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let seconds = (now - then).num_seconds().max(0);
+    duration(seconds)
+}
+
+/// Returns a number of seconds as `5s`, `3m`, `2h`, `4d` or `3y`.
+pub fn duration(seconds: i64) -> String {
+    match seconds {
+        ..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        86_400..86_400_000 => format!("{}d", seconds / 86_400),
+        _ => format!("{}y", seconds / (365 * 86_400)),
+    }
+}
+
+/// Returns the short form of a revision: seven characters of a commit, all of a version.
+pub fn short_revision(revision: &str) -> &str {
+    let is_sha = revision.len() >= 40 && revision.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_sha {
+        revision.get(..7).unwrap_or(revision)
+    } else {
+        revision
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+
+    #[test]
+    fn escape_sequences_become_pictures() {
+        assert_eq!(harmless("\u{1b}[31mred\u{7}"), "␛[31mred␇");
+        assert_eq!(harmless("a\u{9b}2Jb"), "a\u{FFFD}2Jb");
+    }
+
+    #[test]
+    fn bidi_and_invisible_characters_are_shown() {
+        assert_eq!(harmless("user\u{202e}gpj.exe"), "user\u{FFFD}gpj.exe");
+        assert_eq!(harmless("ad\u{200b}min"), "ad\u{FFFD}min");
+        assert_eq!(harmless("a\nb\tc"), "a⏎b→c");
+    }
+
+    #[test]
+    fn clean_text_is_borrowed() {
+        assert!(matches!(harmless("guestbook-prod"), Cow::Borrowed(_)));
+        assert!(matches!(harmless("ゲストブック é"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn wide_characters_count_two_columns_when_cut() {
+        assert_eq!(fit("ゲストブック", 7), "ゲスト…");
+        assert_eq!(fit("ゲストブック", 6), "ゲス…");
+        assert_eq!(width(&fit("ゲストブック", 6)), 5);
+        assert_eq!(fit("abc", 3), "abc");
+        assert_eq!(fit("abcd", 3), "ab…");
+        assert_eq!(fit("abcd", 0), "");
+    }
+
+    #[test]
+    fn middle_cut_keeps_both_ends() {
+        assert_eq!(fit_middle("guestbook-ui-7d9f8c-x2x9p", 12), "guestb…x2x9p");
+    }
+
+    #[test]
+    fn scrolling_right_through_a_wide_character_keeps_columns() {
+        assert_eq!(after_columns("aゲb", 2), " b");
+        assert_eq!(after_columns("aゲb", 3), "b");
+    }
+
+    #[test]
+    fn tabs_go_to_stops() {
+        assert_eq!(document_line("a\tb\tc"), "a   b   c");
+    }
+
+    #[test]
+    fn words_wrap_and_long_words_are_cut() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(wrap("a\nb", 5), ["a", "b"]);
+    }
+
+    #[test]
+    fn ages_have_one_unit() {
+        let now = DateTime::<Utc>::default() + TimeDelta::days(2_000);
+        let ages: Vec<String> = [5, 59, 60, 3_599, 3_600, 86_399, 86_400, 34_560_000]
+            .iter()
+            .map(|s| age(now - TimeDelta::seconds(*s), now))
+            .collect();
+        assert_eq!(ages, ["5s", "59s", "1m", "59m", "1h", "23h", "1d", "400d"]);
+        assert_eq!(age(now + TimeDelta::seconds(9), now), "0s");
+    }
+
+    #[test]
+    fn only_commits_are_shortened() {
+        assert_eq!(
+            short_revision("3f2a91c4d5e6f7089123456789abcdef01234567"),
+            "3f2a91c"
+        );
+        assert_eq!(short_revision("v1.2.3"), "v1.2.3");
+        assert_eq!(short_revision("main"), "main");
+    }
+}
