@@ -3,5 +3,11 @@
 //! Wire types read only what a screen needs and skip the rest while parsing. Every absent or
 //! wrongly typed field is settled here and nowhere else; it costs a row a finding, never its place.
 
+pub mod application;
+pub mod convert;
+pub mod field;
+pub mod intern;
+pub mod meta;
 pub mod node;
+pub mod table;
 pub mod yaml;
