@@ -12,6 +12,7 @@ pub mod graph;
 pub mod health;
 pub mod intent;
 pub mod kind;
+pub mod nearest;
 pub mod node;
 pub mod object;
 pub mod rows;

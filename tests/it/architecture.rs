@@ -16,7 +16,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("engine", vec!["api", "domain"]),
         ("app", vec!["domain", "store", "engine::protocol"]),
         ("ui", vec!["app", "store", "domain"]),
-        ("config", vec!["app::keymap", "ui::theme"]),
+        ("config", vec!["app::keymap", "ui::theme", "domain"]),
         ("cli", vec!["app::keymap", "ui::theme"]),
         ("term", vec!["app::key", "app::keymap", "ui::theme"]),
         ("sim", vec!["api", "domain"]),
