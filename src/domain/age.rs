@@ -3,6 +3,7 @@
 //! A screen shows the text, and sleeps until [`next_change`]: no age repaints before it reads
 //! differently.
 
+use super::duration::short_span;
 use chrono::{DateTime, TimeDelta, Utc};
 
 const MINUTE: i64 = 60;
@@ -11,18 +12,7 @@ const DAY: i64 = 24 * HOUR;
 
 /// Returns the age in its largest whole unit; a time in the future is `0s`.
 pub fn age_text(since: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    span_text(now - since)
-}
-
-/// Returns a span in its largest whole unit; a negative span is `0s`.
-pub fn span_text(span: TimeDelta) -> String {
-    let seconds = span.num_seconds().max(0);
-    match seconds {
-        0..MINUTE => format!("{seconds}s"),
-        MINUTE..HOUR => format!("{}m", seconds / MINUTE),
-        HOUR..DAY => format!("{}h", seconds / HOUR),
-        _ => format!("{}d", seconds / DAY),
-    }
+    short_span(now - since)
 }
 
 /// Returns when [`age_text`] will read differently from what it reads now.

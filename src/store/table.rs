@@ -102,12 +102,13 @@ impl Table {
 
     pub(super) fn apply(&mut self, delta: Delta) -> bool {
         let before = self.revision;
-        let stale: HashSet<ObjectRef> = if delta.reset {
-            self.index.keys().cloned().collect()
-        } else {
-            HashSet::new()
-        };
-        let mut stale = stale;
+        for (object, uid) in &delta.removed {
+            self.remove_life(object, uid);
+        }
+        let mut stale: HashSet<ObjectRef> = HashSet::new();
+        if delta.reset {
+            stale.extend(self.index.keys().cloned());
+        }
         match delta.rows {
             Rows::Applications(apps) => {
                 for app in apps {
@@ -125,9 +126,6 @@ impl Table {
         }
         for object in stale {
             self.remove(&object);
-        }
-        for (object, uid) in delta.removed {
-            self.remove_life(&object, &uid);
         }
         self.revision != before
     }

@@ -1,0 +1,178 @@
+//! Columns: which a table has, what their cells say, and which fit.
+//!
+//! The name and the status never disappear; others go by priority when the window is narrow.
+//! Natural widths are measured once and kept for the session, so that a layout never jumps
+//! when data changes.
+
+mod application;
+mod layout;
+
+pub use application::{operation_text, revision_text, switches_text};
+pub use layout::{Placed, place};
+
+use crate::domain::age::age_text;
+use crate::domain::object::{GroupKind, Text};
+use crate::store::{Row, Table};
+use chrono::{DateTime, Utc};
+use std::borrow::Cow;
+
+/// Names a column, the same in every table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ColumnId {
+    Namespace,
+    Name,
+    Project,
+    Sync,
+    Health,
+    Auto,
+    Revision,
+    Operation,
+    Destination,
+    Source,
+    Labels,
+    Age,
+    /// A column of the server's Table, by its number.
+    Cell(usize),
+}
+
+/// What is known of a column before any row is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnSpec {
+    pub id: ColumnId,
+    /// In upper case, as shown.
+    pub title: Text,
+    /// It is never narrower than this (nor than its title).
+    pub min: u16,
+    /// It is never wider than this, except for the last flexible one.
+    pub max: u16,
+    /// 0 never disappears; the highest goes first.
+    pub priority: u8,
+    pub numeric: bool,
+    /// Its cells begin with a glyph and a space, drawn from a typed status.
+    pub glyph: bool,
+}
+
+impl ColumnSpec {
+    fn new(id: ColumnId, title: &str, min: u16, max: u16, priority: u8) -> Self {
+        Self {
+            id,
+            title: title.into(),
+            min,
+            max,
+            priority,
+            numeric: false,
+            glyph: false,
+        }
+    }
+
+    fn numeric(mut self) -> Self {
+        self.numeric = true;
+        self
+    }
+
+    fn glyph(mut self) -> Self {
+        self.glyph = true;
+        self
+    }
+}
+
+/// Returns the columns of a table, in display order.
+///
+/// `namespaced` says whether rows of more than one namespace are shown; `wide` adds the columns
+/// of ctrl-w.
+pub fn columns_of(
+    kind: &GroupKind,
+    table: Option<&Table>,
+    namespaced: Shown,
+    detail: Detail,
+) -> Vec<ColumnSpec> {
+    if application::is_application(kind) {
+        return application::columns(namespaced, detail);
+    }
+    let mut columns = Vec::new();
+    if namespaced == Shown::AllNamespaces {
+        columns.push(ColumnSpec::new(ColumnId::Namespace, "NAMESPACE", 6, 24, 1));
+    }
+    columns.push(ColumnSpec::new(ColumnId::Name, "NAME", 12, 60, 0));
+    let server = table.and_then(Table::columns).unwrap_or_default();
+    for (number, column) in server.iter().enumerate() {
+        let own = ["name", "namespace", "age"];
+        let hidden = column.priority > 0 && detail == Detail::Normal;
+        if hidden || own.iter().any(|own| column.name.eq_ignore_ascii_case(own)) {
+            continue;
+        }
+        columns.push(server_column(number, &column.name, column.numeric));
+    }
+    if detail == Detail::Wide {
+        columns.push(ColumnSpec::new(ColumnId::Labels, "LABELS", 6, 40, 9));
+    }
+    columns.push(ColumnSpec::new(ColumnId::Age, "AGE", 4, 5, 2).numeric());
+    columns
+}
+
+fn server_column(number: usize, name: &str, numeric: bool) -> ColumnSpec {
+    let status = ["status", "ready", "phase", "health status", "state"];
+    let is_status = status.iter().any(|word| name.eq_ignore_ascii_case(word));
+    let priority = if is_status {
+        0
+    } else {
+        3 + number.min(5) as u8
+    };
+    let spec = ColumnSpec::new(
+        ColumnId::Cell(number),
+        &name.to_uppercase(),
+        4,
+        32,
+        priority,
+    );
+    if numeric { spec.numeric() } else { spec }
+}
+
+/// Whether rows of one namespace or of several are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    OneNamespace,
+    AllNamespaces,
+}
+
+/// How much a table tells (ctrl-w).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Detail {
+    #[default]
+    Normal,
+    Wide,
+}
+
+/// Returns what a cell says, without its glyph. Server text in it is not made harmless yet.
+pub fn cell(row: &Row, column: ColumnId, now: DateTime<Utc>) -> Cow<'_, str> {
+    match column {
+        ColumnId::Namespace => Cow::Borrowed(row.object().namespace.as_deref().unwrap_or_default()),
+        ColumnId::Name => Cow::Borrowed(&row.object().name),
+        ColumnId::Age => row
+            .created()
+            .map_or(Cow::Borrowed(""), |at| Cow::Owned(age_text(at, now))),
+        ColumnId::Labels => Cow::Owned(labels_text(row)),
+        ColumnId::Cell(number) => {
+            let cells = row.generic().map(|row| &*row.cells).unwrap_or_default();
+            Cow::Borrowed(cells.get(number).map(|cell| &**cell).unwrap_or_default())
+        }
+        ColumnId::Project
+        | ColumnId::Sync
+        | ColumnId::Health
+        | ColumnId::Auto
+        | ColumnId::Revision
+        | ColumnId::Operation
+        | ColumnId::Destination
+        | ColumnId::Source => row
+            .application()
+            .map_or(Cow::Borrowed(""), |app| application::cell(app, column, now)),
+    }
+}
+
+fn labels_text(row: &Row) -> String {
+    let labels = row.labels().iter();
+    let pairs: Vec<_> = labels
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    pairs.join(",")
+}

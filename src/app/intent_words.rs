@@ -1,0 +1,1 @@
+//! Intents in words: the same after `:` and for `tiphys do`.

@@ -1,0 +1,90 @@
+//! Sequences of keys.
+
+use crate::app::commands::Command;
+use crate::app::key::Key;
+use std::collections::BTreeMap;
+
+/// One node: what is meant here, or what may follow.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trie {
+    command: Option<Command>,
+    next: BTreeMap<Key, Trie>,
+}
+
+/// What a sequence leads to.
+pub(super) enum Found {
+    Command(Command),
+    Begun(Vec<(Key, String)>),
+    Nothing,
+}
+
+impl Trie {
+    /// Binds a sequence. A shorter binding on its way, or longer ones below it, give way.
+    pub(super) fn bind(&mut self, keys: &[Key], command: Command) -> Option<Command> {
+        let Some((first, rest)) = keys.split_first() else {
+            self.next.clear();
+            return self.command.replace(command);
+        };
+        self.command = None;
+        self.next.entry(*first).or_default().bind(rest, command)
+    }
+
+    pub(super) fn unbind(&mut self, command: Command) {
+        if self.command == Some(command) {
+            self.command = None;
+        }
+        for below in self.next.values_mut() {
+            below.unbind(command);
+        }
+        self.next
+            .retain(|_, below| below.command.is_some() || !below.next.is_empty());
+    }
+
+    pub(super) fn find(&self, keys: &[Key]) -> Found {
+        match keys.split_first() {
+            Some((first, rest)) => match self.next.get(first) {
+                Some(below) => below.find(rest),
+                None => Found::Nothing,
+            },
+            None => match self.command {
+                Some(command) => Found::Command(command),
+                None if self.next.is_empty() => Found::Nothing,
+                None => Found::Begun(self.continuations()),
+            },
+        }
+    }
+
+    fn continuations(&self) -> Vec<(Key, String)> {
+        let next = self.next.iter();
+        next.map(|(key, below)| {
+            let title = match below.command {
+                Some(command) => command.info().title.to_owned(),
+                None => "…".to_owned(),
+            };
+            (*key, title)
+        })
+        .collect()
+    }
+
+    pub(super) fn keys_of(&self, command: Command) -> Vec<Vec<Key>> {
+        let all = self.bindings().into_iter();
+        all.filter(|(_, bound)| *bound == command)
+            .map(|(keys, _)| keys)
+            .collect()
+    }
+
+    pub(super) fn bindings(&self) -> Vec<(Vec<Key>, Command)> {
+        let mut all: Vec<(Vec<Key>, Command)> = self
+            .command
+            .iter()
+            .map(|command| (Vec::new(), *command))
+            .collect();
+        for (key, below) in &self.next {
+            for (mut keys, command) in below.bindings() {
+                keys.insert(0, *key);
+                all.push((keys, command));
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,129 @@
+//! The dialog before a change: what will be done, to what, and what the controller does next.
+//!
+//! The focus starts on Cancel. The preview is made anew with each change of a field, so that it
+//! always tells what confirming would do now.
+
+use crate::domain::intent::{Risk, SyncResource};
+use crate::domain::object::{ObjectRef, Text, Uid};
+use tui_input::Input;
+
+/// An intent being composed.
+#[derive(Debug)]
+pub struct Dialog {
+    /// The verb: `Sync`, `Delete`.
+    pub title: String,
+    pub(in crate::app) form: Form,
+    /// What it is aimed at, in display order.
+    pub targets: Vec<Target>,
+    /// Label and text: object, cluster, revision.
+    pub facts: Vec<(String, String)>,
+    /// What happens when it is confirmed, sentence by sentence.
+    pub preview: Vec<String>,
+    pub fields: Vec<Field>,
+    /// Objects of the Application that may be synced alone; empty for everything.
+    pub resources: Vec<SyncResource>,
+    pub confirmation: Option<Confirmation>,
+    pub focus: Focus,
+    pub risk: Risk,
+    /// Why it cannot be confirmed as it is.
+    pub problem: Option<String>,
+    /// First visible field, when they do not all fit.
+    pub offset: usize,
+}
+
+/// One object that the intent is aimed at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub object: ObjectRef,
+    pub uid: Option<Uid>,
+}
+
+/// Which intent the fields make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::app) enum Form {
+    Sync,
+    Terminate,
+    Rollback {
+        history_id: i64,
+        to: Text,
+    },
+    Switches {
+        was: [bool; 3],
+    },
+    DeleteApplication,
+    ConfirmDeletion,
+    Restart,
+    Scale,
+    Delete,
+    Replace {
+        manifest: Text,
+    },
+    /// Any intent that was typed in words.
+    Worded(Box<crate::domain::intent::Verb>),
+}
+
+/// Where keys go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    Field(usize),
+    Confirmation,
+    Cancel,
+    Confirm,
+}
+
+/// One option of the intent.
+#[derive(Clone, Debug)]
+pub struct Field {
+    pub id: FieldId,
+    pub label: Text,
+    pub value: FieldValue,
+    /// A short explanation; empty when the label says it all.
+    pub hint: Text,
+}
+
+/// Names a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldId {
+    Revision,
+    Prune,
+    DryRun,
+    Force,
+    ApplyOnly,
+    /// Whether `Option` fields replace the spec's sync options.
+    ReplaceOptions,
+    /// A sync option such as `ServerSideApply=true`.
+    Option(&'static str),
+    /// One object of a selective sync, by its index among [`Dialog::resources`].
+    Resource(usize),
+    AutoSync,
+    SelfHeal,
+    Replicas,
+    Cascade,
+    Propagation,
+}
+
+/// A value being edited.
+#[derive(Clone, Debug)]
+pub enum FieldValue {
+    Toggle(bool),
+    Text(Input),
+    Choice {
+        options: &'static [&'static str],
+        chosen: usize,
+    },
+}
+
+/// A word to type before a destroying intent in a protected context.
+#[derive(Clone, Debug)]
+pub struct Confirmation {
+    /// What has to be typed: the object's name, or the count of objects.
+    pub must_type: String,
+    pub typed: Input,
+}
+
+impl Confirmation {
+    /// Returns whether the word has been typed.
+    pub fn is_given(&self) -> bool {
+        self.typed.value() == self.must_type
+    }
+}

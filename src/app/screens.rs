@@ -1,0 +1,174 @@
+//! The screens: one struct each, and the places they can be reached again by.
+//!
+//! A screen owns its cursor, its scroll position and what it fetched. A [`Place`] is a screen
+//! without its state: what history and `:` name.
+
+pub mod application;
+pub mod lists;
+pub mod logs;
+pub mod table;
+pub mod text;
+
+pub use application::{ApplicationScreen, NodeKey, TreeRow};
+pub use lists::{
+    ContextsScreen, DiffLine, DiffScreen, EventsScreen, HelpRow, HelpScreen, HistoryScreen,
+    LedgerScreen, ListCursor, Loaded,
+};
+pub use logs::LogsScreen;
+pub use table::TableScreen;
+pub use text::{TextScreen, TextSource};
+
+use crate::domain::kind::{ARGO, info_of};
+use crate::domain::object::{GroupKind, ObjectRef};
+
+/// What is shown.
+#[derive(Debug)]
+pub enum Screen {
+    Applications(TableScreen),
+    Application(Box<ApplicationScreen>),
+    Diff(DiffScreen),
+    History(HistoryScreen),
+    Text(TextScreen),
+    Events(EventsScreen),
+    Logs(LogsScreen),
+    Contexts(ContextsScreen),
+    Namespaces(TableScreen),
+    Kind(TableScreen),
+    Help(HelpScreen),
+    Ledger(LedgerScreen),
+}
+
+/// What a screen shows, without its state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A table of a kind; Applications and Namespaces have screens of their own.
+    Kind(GroupKind),
+    Application(ObjectRef),
+    /// `None`: all objects of the Application.
+    Diff {
+        application: ObjectRef,
+        object: Option<ObjectRef>,
+    },
+    History(ObjectRef),
+    Text(TextSource),
+    Events(ObjectRef),
+    Logs {
+        object: ObjectRef,
+        previous: bool,
+    },
+    Contexts,
+    Help,
+    Aliases,
+    Ledger,
+}
+
+impl Place {
+    /// The Applications table: where the cockpit starts.
+    pub fn applications() -> Self {
+        Self::Kind(applications())
+    }
+
+    /// The namespaces table.
+    pub fn namespaces() -> Self {
+        Self::Kind(GroupKind::new("", "Namespace"))
+    }
+}
+
+/// Returns the kind of Applications.
+pub fn applications() -> GroupKind {
+    GroupKind::new(ARGO, "Application")
+}
+
+impl Screen {
+    /// Returns what it shows.
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Applications(screen) | Self::Namespaces(screen) | Self::Kind(screen) => {
+                Place::Kind(screen.view.kind.clone())
+            }
+            Self::Application(screen) => Place::Application(screen.object.clone()),
+            Self::Diff(screen) => Place::Diff {
+                application: screen.application.clone(),
+                object: screen.object.clone(),
+            },
+            Self::History(screen) => Place::History(screen.object.clone()),
+            Self::Text(screen) => Place::Text(screen.source.clone()),
+            Self::Events(screen) => Place::Events(screen.object.clone()),
+            Self::Logs(screen) => Place::Logs {
+                object: screen.object.clone(),
+                previous: screen.options.previous,
+            },
+            Self::Contexts(_) => Place::Contexts,
+            Self::Help(screen) => {
+                if screen.aliases {
+                    Place::Aliases
+                } else {
+                    Place::Help
+                }
+            }
+            Self::Ledger(_) => Place::Ledger,
+        }
+    }
+
+    /// Returns the word of the crumb: the kind's plural, or the object's name.
+    pub fn crumb(&self) -> String {
+        match self {
+            Self::Applications(screen) | Self::Namespaces(screen) | Self::Kind(screen) => {
+                plural(&screen.view.kind)
+            }
+            Self::Application(screen) => screen.object.name.to_string(),
+            Self::Diff(_) => "diff".to_owned(),
+            Self::History(_) => "history".to_owned(),
+            Self::Text(screen) => screen.source.word().to_owned(),
+            Self::Events(_) => "events".to_owned(),
+            Self::Logs(_) => "logs".to_owned(),
+            Self::Contexts(_) => "contexts".to_owned(),
+            Self::Help(screen) => if screen.aliases { "aliases" } else { "help" }.to_owned(),
+            Self::Ledger(_) => "ledger".to_owned(),
+        }
+    }
+
+    /// Returns the table, if it is one.
+    pub fn table(&self) -> Option<&TableScreen> {
+        match self {
+            Self::Applications(screen) | Self::Namespaces(screen) | Self::Kind(screen) => {
+                Some(screen)
+            }
+            Self::Application(_)
+            | Self::Diff(_)
+            | Self::History(_)
+            | Self::Text(_)
+            | Self::Events(_)
+            | Self::Logs(_)
+            | Self::Contexts(_)
+            | Self::Help(_)
+            | Self::Ledger(_) => None,
+        }
+    }
+
+    /// Returns the table, if it is one, to change it.
+    pub(super) fn table_mut(&mut self) -> Option<&mut TableScreen> {
+        match self {
+            Self::Applications(screen) | Self::Namespaces(screen) | Self::Kind(screen) => {
+                Some(screen)
+            }
+            Self::Application(_)
+            | Self::Diff(_)
+            | Self::History(_)
+            | Self::Text(_)
+            | Self::Events(_)
+            | Self::Logs(_)
+            | Self::Contexts(_)
+            | Self::Help(_)
+            | Self::Ledger(_) => None,
+        }
+    }
+}
+
+/// Returns the plural of a kind as people type it.
+pub fn plural(kind: &GroupKind) -> String {
+    match info_of(kind) {
+        Some(info) => info.plural.to_owned(),
+        None => kind.kind.to_lowercase(),
+    }
+}

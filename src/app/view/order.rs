@@ -1,0 +1,175 @@
+//! The order of rows: sorted once, then repaired row by row.
+
+use crate::app::columns::{ColumnId, operation_text, revision_text};
+use crate::domain::application::{AutoSync, OperationView};
+use crate::store::{Row, RowId, Table};
+use chrono::{DateTime, Utc};
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+/// By which column, and which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sort {
+    pub column: ColumnId,
+    pub descending: bool,
+}
+
+impl Default for Sort {
+    fn default() -> Self {
+        Self {
+            column: ColumnId::Name,
+            descending: false,
+        }
+    }
+}
+
+/// Sorts all rows of a table.
+pub(super) fn sorted(table: &Table, sort: Sort) -> Vec<RowId> {
+    let mut rows: Vec<(RowId, &Row)> = table
+        .ids()
+        .filter_map(|id| Some((id, table.row(id)?)))
+        .collect();
+    rows.sort_unstable_by(|(_, left), (_, right)| compare(left, right, sort));
+    rows.into_iter().map(|(id, _)| id).collect()
+}
+
+/// Puts changed rows where they belong; all others are in order already.
+pub(super) fn repair(order: &mut Vec<RowId>, table: &Table, changed: &HashSet<RowId>, sort: Sort) {
+    order.retain(|id| !changed.contains(id));
+    for id in changed {
+        let Some(row) = table.row(*id) else { continue };
+        let place = order.partition_point(|other| {
+            table
+                .row(*other)
+                .is_some_and(|other| compare(other, row, sort) == Ordering::Less)
+        });
+        order.insert(place, *id);
+    }
+}
+
+fn compare(left: &Row, right: &Row, sort: Sort) -> Ordering {
+    let first = by_column(left, right, sort.column);
+    let first = if sort.descending {
+        first.reverse()
+    } else {
+        first
+    };
+    // The same name may live in two namespaces; the rest keeps the order total.
+    first
+        .then_with(|| by_name(left, right))
+        .then_with(|| left.object().cmp(right.object()))
+}
+
+fn by_name(left: &Row, right: &Row) -> Ordering {
+    left.object().name.cmp(&right.object().name)
+}
+
+fn by_column(left: &Row, right: &Row, column: ColumnId) -> Ordering {
+    match column {
+        ColumnId::Name => by_name(left, right),
+        ColumnId::Namespace => left.object().namespace.cmp(&right.object().namespace),
+        // The youngest first, as everywhere in this field.
+        ColumnId::Age => right.created().cmp(&left.created()),
+        ColumnId::Labels => left.labels().cmp(right.labels()),
+        ColumnId::Cell(number) => by_cell(left, right, number),
+        ColumnId::Project
+        | ColumnId::Sync
+        | ColumnId::Health
+        | ColumnId::Auto
+        | ColumnId::Revision
+        | ColumnId::Operation
+        | ColumnId::Destination
+        | ColumnId::Source => by_application(left, right, column),
+    }
+}
+
+fn by_application(left: &Row, right: &Row, column: ColumnId) -> Ordering {
+    let (Some(left), Some(right)) = (left.application(), right.application()) else {
+        return Ordering::Equal;
+    };
+    match column {
+        ColumnId::Project => left.project.cmp(&right.project),
+        // Trouble first.
+        ColumnId::Sync => (right.sync, right.out_of_sync).cmp(&(left.sync, left.out_of_sync)),
+        ColumnId::Health => right.health.severity().cmp(&left.health.severity()),
+        ColumnId::Auto => switches(left.auto_sync).cmp(&switches(right.auto_sync)),
+        ColumnId::Revision => revision_text(left).cmp(&revision_text(right)),
+        ColumnId::Operation => by_operation(&left.operation, &right.operation),
+        ColumnId::Destination => {
+            let (a, b) = (&left.destination, &right.destination);
+            (&a.name, &a.server, &a.namespace).cmp(&(&b.name, &b.server, &b.namespace))
+        }
+        ColumnId::Source => {
+            let place = |source: &crate::domain::application::Source| {
+                (source.repo.clone(), source.path.clone())
+            };
+            let (a, b) = (left.sources.first(), right.sources.first());
+            a.map(place).cmp(&b.map(place))
+        }
+        ColumnId::Namespace
+        | ColumnId::Name
+        | ColumnId::Labels
+        | ColumnId::Age
+        | ColumnId::Cell(_) => Ordering::Equal,
+    }
+}
+
+fn switches(auto: AutoSync) -> (bool, bool, bool) {
+    (auto.on, auto.self_heal, auto.prune)
+}
+
+/// What runs comes first, then the latest.
+fn by_operation(left: &OperationView, right: &OperationView) -> Ordering {
+    let over = |operation: &OperationView| match operation {
+        OperationView::None => (2, None),
+        OperationView::Finished { at, .. } => (1, *at),
+        OperationView::Queued
+        | OperationView::Active { .. }
+        | OperationView::Waiting { .. }
+        | OperationView::Blocked { .. }
+        | OperationView::NeedsConfirmation { .. }
+        | OperationView::WaitingRetry { .. }
+        | OperationView::Stuck { .. } => (0, None),
+    };
+    let (left_rank, left_at): (u8, Option<DateTime<Utc>>) = over(left);
+    let (right_rank, right_at) = over(right);
+    left_rank
+        .cmp(&right_rank)
+        .then_with(|| right_at.cmp(&left_at))
+        .then_with(|| {
+            let epoch = DateTime::UNIX_EPOCH;
+            operation_text(left, epoch).cmp(&operation_text(right, epoch))
+        })
+}
+
+/// Numbers (also `3/4`, `12m`, `250Mi`) by value, other text by letters.
+fn by_cell(left: &Row, right: &Row, number: usize) -> Ordering {
+    let text = |row: &Row| -> Option<crate::domain::object::Text> {
+        row.generic()?.cells.get(number).cloned()
+    };
+    let (left, right) = (text(left), text(right));
+    let (left, right) = (
+        left.as_deref().unwrap_or_default(),
+        right.as_deref().unwrap_or_default(),
+    );
+    leading_number(left)
+        .zip(leading_number(right))
+        .map_or(Ordering::Equal, |(a, b)| a.total_cmp(&b))
+        .then_with(|| left.cmp(right))
+}
+
+fn leading_number(text: &str) -> Option<f64> {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at_checked(end)?;
+    let number: f64 = digits.parse().ok()?;
+    let factor = match unit {
+        "m" => 0.001,
+        "Ki" | "k" => 1_024.0,
+        "Mi" | "M" => 1_048_576.0,
+        "Gi" | "G" => 1_073_741_824.0,
+        _ => 1.0,
+    };
+    Some(number * factor)
+}
