@@ -6,4 +6,6 @@ pub mod clock;
 pub mod controllers;
 pub mod files;
 pub mod git;
+pub mod kustomize;
+pub mod manifests;
 pub mod rng;

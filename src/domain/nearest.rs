@@ -35,9 +35,47 @@ fn distance(left: &str, right: &str) -> usize {
     above.last().copied().unwrap_or_default()
 }
 
+/// Shortens a parser's "unknown field `x`, expected one of …" to the one that was meant.
+///
+/// Any other message comes back as it is.
+pub fn explain_unknown_field(message: &str) -> String {
+    let Some((_, rest)) = message.split_once("unknown field `") else {
+        return message.to_owned();
+    };
+    let Some((unknown, rest)) = rest.split_once('`') else {
+        return message.to_owned();
+    };
+    let expected = rest.split_once("expected ").map_or("", |(_, list)| list);
+    let expected = expected.strip_prefix("one of ").unwrap_or(expected);
+    let fields = expected
+        .split([',', ' ', '\n'])
+        .map(|field| field.trim_matches('`'))
+        .filter(|field| !field.is_empty() && *field != "or");
+    match nearest(unknown, fields) {
+        Some(field) => format!("`{unknown}` is not a field here; did you mean `{field}`?"),
+        None => format!("`{unknown}` is not a field here"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_parsers_list_of_fields_becomes_the_one_that_was_meant() {
+        for message in [
+            "unknown field `spede`, expected one of `speed`, `seed`",
+            "unknown field `spede`, expected one of speed, seed",
+            "unknown field `spede`, expected `speed`",
+            "unknown field `spede`, expected `speed` or `other`",
+        ] {
+            assert_eq!(
+                explain_unknown_field(message),
+                "`spede` is not a field here; did you mean `speed`?"
+            );
+        }
+        assert_eq!(explain_unknown_field("invalid type"), "invalid type");
+    }
 
     #[test]
     fn nearest_word_is_found_through_a_swap_or_a_slip() {
