@@ -2,6 +2,7 @@
 //!
 //! Nothing here is a mock: clients that nobody here wrote (`kubectl`, `git`) work against it.
 
+pub mod apiserver;
 pub mod clock;
 pub mod controllers;
 pub mod files;

@@ -1,0 +1,5 @@
+//! The embedded Kubernetes API server.
+//!
+//! The parts below that know nothing of HTTP or storage are pure functions of JSON values.
+
+pub mod schema;
