@@ -3,9 +3,22 @@
 //! It watches, acts, follows logs and supervises. The rest of the program speaks to it only
 //! through [`protocol`]; it never sees a screen and never reads a key.
 
+mod act;
+mod backoff;
+mod connect;
+mod discovery;
+mod fault;
+mod fetch;
+mod logs;
 pub mod platform;
 pub mod protocol;
+mod resource;
+mod session;
 mod supervisor;
+mod topics;
+mod transport;
+mod tree;
+mod watch;
 
 use platform::Platform;
 use protocol::{Request, Update};

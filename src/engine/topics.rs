@@ -1,0 +1,85 @@
+//! Subscriptions to all objects of a kind.
+
+use super::protocol::{Delta, Generation, Rows, SourceName, Ticket, Update};
+use super::session::Session;
+use super::watch::{Applications, Batch, Outlet, Projection, Tables, Target, Watcher};
+use crate::domain::object::GroupKind;
+use crate::domain::status::Freshness;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use std::sync::Arc;
+
+/// Watches a kind in the scope of the session.
+pub(super) async fn kind(session: Arc<Session>, ticket: Ticket, kind: GroupKind) {
+    let resource = match session.resource(&kind).await {
+        Ok(resource) => resource,
+        Err(fault) => {
+            let reason = fault.to_string().into();
+            return session
+                .report_freshness(SourceName::Kind(kind), Freshness::Absent { reason })
+                .await;
+        }
+    };
+    let target = Target::in_scope(resource, &session.scope);
+    let generation = session.generation;
+    if kind.is(crate::domain::kind::ARGO, "Application") {
+        let projection = Applications::new(session.cluster.clone());
+        let outlet = outlet(&session, kind.clone(), move |_: &Applications, batch| {
+            delta(generation, ticket, &kind, batch, Rows::Applications)
+        });
+        Watcher::new(session, target, projection, outlet)
+            .run()
+            .await;
+    } else {
+        let projection = Tables::new(session.cluster.clone(), kind.clone());
+        let outlet = outlet(&session, kind.clone(), move |tables: &Tables, batch| {
+            let columns = tables.columns();
+            delta(generation, ticket, &kind, batch, |rows| Rows::Objects {
+                columns,
+                rows,
+            })
+        });
+        Watcher::new(session, target, projection, outlet)
+            .run()
+            .await;
+    }
+}
+
+/// Watches the namespaces of the cluster.
+pub(super) async fn namespaces(session: Arc<Session>, ticket: Ticket) {
+    kind(session, ticket, GroupKind::new("", "Namespace")).await;
+}
+
+fn outlet<P: Projection>(
+    session: &Arc<Session>,
+    kind: GroupKind,
+    wrap: impl Fn(&P, Batch<P::Row>) -> Update + Send + Sync + 'static,
+) -> Outlet<P> {
+    let teller = Arc::clone(session);
+    let tell = move |freshness| -> BoxFuture<'static, ()> {
+        let session = Arc::clone(&teller);
+        let source = SourceName::Kind(kind.clone());
+        async move { session.report_freshness(source, freshness).await }.boxed()
+    };
+    Outlet::new(session.updates.clone(), wrap, tell)
+}
+
+fn delta<R>(
+    generation: Generation,
+    ticket: Ticket,
+    kind: &GroupKind,
+    batch: Batch<R>,
+    rows: impl FnOnce(Vec<R>) -> Rows,
+) -> Update {
+    let delta = Delta {
+        kind: kind.clone(),
+        reset: batch.reset,
+        rows: rows(batch.rows),
+        removed: batch.removed,
+    };
+    Update::Delta {
+        generation,
+        ticket,
+        delta,
+    }
+}
