@@ -7,4 +7,5 @@
 
 mod architecture;
 mod health_oracle;
+mod licences;
 mod oracles;
