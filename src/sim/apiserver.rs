@@ -2,6 +2,7 @@
 //!
 //! The parts below that know nothing of HTTP or storage are pure functions of JSON values.
 
+pub mod apply;
 pub mod crd;
 pub mod openapi;
 pub mod schema;
