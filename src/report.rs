@@ -4,6 +4,7 @@
 //! Text that came from a server is made harmless before it is printed to a terminal.
 
 pub mod act;
+pub mod doctor;
 pub mod documents;
 pub mod get;
 pub mod session;
