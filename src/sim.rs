@@ -5,8 +5,10 @@
 pub mod apiserver;
 pub mod clock;
 pub mod controllers;
+pub mod events;
 pub mod files;
 pub mod git;
+pub mod kubelet;
 pub mod kustomize;
 pub mod manifests;
 pub mod rng;

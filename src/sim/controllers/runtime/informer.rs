@@ -192,7 +192,8 @@ impl<K: Watched> Informer<K> {
         &self.0.kind
     }
 
-    pub(super) fn client(&self) -> &Client {
+    /// Returns the client that the informer uses.
+    pub fn client(&self) -> &Client {
         &self.0.client
     }
 

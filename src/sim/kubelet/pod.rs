@@ -1,0 +1,416 @@
+//! One pod's life on its node: init containers in order, then all others, then the end.
+//!
+//! Pure, like [`super::container`]: [`PodRun::advance`] does everything that is due and returns
+//! when to look again.
+
+use super::container::{ContainerRun, Happening, Phase, Policy, Role, Scene};
+use super::image::ImageSource;
+use crate::sim::rng::Seed;
+use chrono::{DateTime, TimeDelta, Utc};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use std::collections::{HashMap, HashSet};
+
+/// More steps than any pod needs; a mistake must not hang the platform.
+const MOST_STEPS: usize = 50_000;
+/// From the binding until the sandbox is there.
+const SANDBOX: TimeDelta = TimeDelta::milliseconds(100);
+
+/// A pod that a node runs.
+#[derive(Clone, Debug)]
+pub(super) struct PodRun {
+    pub(super) uid: String,
+    pub(super) ip: String,
+    pub(super) began: DateTime<Utc>,
+    pub(super) init: Vec<ContainerRun>,
+    pub(super) main: Vec<ContainerRun>,
+    /// When the containers will have stopped, once the pod is being deleted.
+    pub(super) stopped_at: Option<DateTime<Utc>>,
+}
+
+/// What surrounds a pod while it is moved on.
+pub(super) struct Stage<'a> {
+    pub(super) pod: &'a Pod,
+    pub(super) images: &'a dyn ImageSource,
+    pub(super) on_node: &'a mut HashSet<String>,
+    /// By container: what it refers to and is not there.
+    pub(super) missing: &'a HashMap<String, String>,
+    pub(super) seed: Seed,
+    pub(super) said: Vec<Happening>,
+}
+
+impl PodRun {
+    pub(super) fn new(pod: &Pod, ip: String, now: DateTime<Utc>) -> Self {
+        let empty = PodSpec::default();
+        let spec = pod.spec.as_ref().unwrap_or(&empty);
+        let runs = |list: &[Container]| list.iter().map(ContainerRun::new).collect();
+        let mut run = Self {
+            uid: pod.metadata.uid.clone().unwrap_or_default(),
+            ip,
+            began: now,
+            init: runs(spec.init_containers.as_deref().unwrap_or_default()),
+            main: runs(&spec.containers),
+            stopped_at: None,
+        };
+        let first_turn = Phase::Waiting(Some(now + SANDBOX));
+        if let Some(first) = run.init.first_mut() {
+            first.phase = first_turn;
+        } else {
+            for container in &mut run.main {
+                container.phase = first_turn.clone();
+            }
+        }
+        run
+    }
+
+    pub(super) fn container(&self, name: &str) -> Option<&ContainerRun> {
+        self.init
+            .iter()
+            .chain(&self.main)
+            .find(|container| container.name == name)
+    }
+
+    pub(super) fn due(&self) -> Option<DateTime<Utc>> {
+        self.init
+            .iter()
+            .chain(&self.main)
+            .filter_map(ContainerRun::due)
+            .min()
+    }
+
+    /// A container's turn has come, and it has not been created yet.
+    pub(super) fn is_about_to_create(&self) -> bool {
+        self.init.iter().chain(&self.main).any(|container| {
+            matches!(
+                container.phase,
+                Phase::Waiting(Some(_))
+                    | Phase::Blocked(_, _, Some(_))
+                    | Phase::Pulling { .. }
+                    | Phase::CrashLoop { .. }
+            )
+        })
+    }
+
+    /// Keeps containers from beginning: what they need to be mounted is not there.
+    pub(super) fn hold(&mut self, now: DateTime<Utc>) {
+        for run in self.init.iter_mut().chain(&mut self.main) {
+            if let Phase::Waiting(Some(turn)) = &mut run.phase {
+                *turn = now;
+            }
+        }
+    }
+
+    /// Does everything that is due by `now`; returns when something is due next.
+    pub(super) fn advance(
+        &mut self,
+        stage: &mut Stage<'_>,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        for _ in 0..MOST_STEPS {
+            match self.due() {
+                Some(due) if due <= now => self.step(stage, due, now),
+                other => return other,
+            }
+        }
+        Some(now + TimeDelta::minutes(1))
+    }
+
+    fn step(&mut self, stage: &mut Stage<'_>, at: DateTime<Utc>, now: DateTime<Utc>) {
+        let empty = PodSpec::default();
+        let spec = stage.pod.spec.as_ref().unwrap_or(&empty);
+        let init = spec.init_containers.as_deref().unwrap_or_default();
+        let policy = Policy::of(stage.pod);
+        let all = self
+            .init
+            .iter_mut()
+            .zip(init)
+            .map(|(run, spec)| (run, spec, init_role(spec)))
+            .chain(
+                self.main
+                    .iter_mut()
+                    .zip(&spec.containers)
+                    .map(|(run, spec)| (run, spec, Role::Main)),
+            );
+        for (run, spec, role) in all {
+            if run.due().is_some_and(|due| due <= at) {
+                let mut scene = Scene {
+                    pod: stage.pod,
+                    spec,
+                    role,
+                    images: stage.images,
+                    on_node: stage.on_node,
+                    missing: stage.missing.get(&spec.name),
+                    ip: &self.ip,
+                    seed: stage.seed,
+                    said: &mut stage.said,
+                };
+                run.step(&mut scene, at, now);
+            }
+        }
+        self.give_turns(init, at);
+        if self.main_has_ended(policy) {
+            for sidecar in &mut self.init {
+                sidecar.kill(at);
+            }
+        }
+    }
+
+    /// Lets the next init container begin, or the main ones after the last.
+    fn give_turns(&mut self, init: &[Container], at: DateTime<Utc>) {
+        for (run, spec) in self.init.iter_mut().zip(init) {
+            let through = match init_role(spec) {
+                Role::Sidecar => run.is_started() || matches!(run.phase, Phase::Ended(_)),
+                Role::Init | Role::Main => run.exit_code() == Some(0),
+            };
+            if run.phase == Phase::Waiting(None) {
+                run.phase = Phase::Waiting(Some(at));
+                return;
+            }
+            if !through {
+                return;
+            }
+        }
+        for run in &mut self.main {
+            if run.phase == Phase::Waiting(None) {
+                run.phase = Phase::Waiting(Some(at));
+            }
+        }
+    }
+
+    fn main_has_ended(&self, policy: Policy) -> bool {
+        policy != Policy::Always
+            && self
+                .main
+                .iter()
+                .all(|run| matches!(run.phase, Phase::Ended(_)))
+    }
+
+    /// Stops all containers, as after SIGTERM.
+    pub(super) fn stop(&mut self, at: DateTime<Utc>) {
+        for run in self.init.iter_mut().chain(&mut self.main) {
+            run.kill(at);
+        }
+    }
+}
+
+pub(super) fn init_role(spec: &Container) -> Role {
+    if spec.restart_policy.as_deref() == Some("Always") {
+        Role::Sidecar
+    } else {
+        Role::Init
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::controllers::runtime::time::seconds;
+    use crate::sim::kubelet::image::{ImageCatalog, ImageProfile};
+    use crate::sim::kubelet::status::pod_status;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+    struct World {
+        pod: Pod,
+        run: PodRun,
+        images: ImageCatalog,
+        on_node: HashSet<String>,
+        said: Vec<Happening>,
+    }
+
+    fn at(second: f64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + seconds(second)
+    }
+
+    fn container(name: &str, image: &str) -> Container {
+        Container {
+            name: name.into(),
+            image: Some(image.into()),
+            ..Container::default()
+        }
+    }
+
+    fn world(spec: PodSpec, profiles: Vec<ImageProfile>) -> World {
+        let pod = Pod {
+            metadata: ObjectMeta {
+                name: Some("web-1".into()),
+                namespace: Some("shop".into()),
+                uid: Some("u1".into()),
+                ..ObjectMeta::default()
+            },
+            spec: Some(spec),
+            ..Pod::default()
+        };
+        World {
+            run: PodRun::new(&pod, "10.0.0.1".into(), at(0.0)),
+            pod,
+            images: ImageCatalog::new(vec!["registry.demo".into()], profiles),
+            on_node: HashSet::new(),
+            said: Vec::new(),
+        }
+    }
+
+    impl World {
+        fn advance(&mut self, second: f64) -> k8s_openapi::api::core::v1::PodStatus {
+            let mut stage = Stage {
+                pod: &self.pod,
+                images: &self.images,
+                on_node: &mut self.on_node,
+                missing: &HashMap::new(),
+                seed: Seed(1),
+                said: Vec::new(),
+            };
+            self.run.advance(&mut stage, at(second));
+            self.said.extend(stage.said);
+            pod_status(&self.pod, &self.run, "10.0.0.254", at(second))
+        }
+
+        fn reasons(&self) -> Vec<&'static str> {
+            self.said.iter().map(|one| one.reason).collect()
+        }
+    }
+
+    #[test]
+    fn a_pod_is_pulled_created_started_and_ready_within_two_seconds() {
+        let mut world = world(
+            PodSpec {
+                containers: vec![container("web", "nginx:1")],
+                ..PodSpec::default()
+            },
+            Vec::new(),
+        );
+
+        assert_eq!(world.advance(0.2).phase.as_deref(), Some("Pending"));
+        let status = world.advance(2.0);
+
+        assert_eq!(status.phase.as_deref(), Some("Running"));
+        assert_eq!(world.reasons(), ["Pulling", "Pulled", "Created", "Started"]);
+        assert!(
+            status
+                .conditions
+                .iter()
+                .flatten()
+                .all(|one| one.status == "True")
+        );
+    }
+
+    #[test]
+    fn a_crash_restarts_at_once_and_then_backs_off_even_when_the_clock_jumps() {
+        let bad = ImageProfile {
+            image: "*bad*".into(),
+            exit_after: Some(1.0),
+            exit_code: 7,
+            ..ImageProfile::default()
+        };
+        let mut world = world(
+            PodSpec {
+                containers: vec![container("web", "nginx:bad")],
+                ..PodSpec::default()
+            },
+            vec![bad],
+        );
+
+        let status = world.advance(6.0);
+
+        let web = &status.container_statuses.as_deref().unwrap_or_default()[0];
+        assert_eq!(web.restart_count, 1);
+        let waiting = web.state.as_ref().and_then(|state| state.waiting.as_ref());
+        let waiting = waiting.expect("it waits");
+        assert_eq!(waiting.reason.as_deref(), Some("CrashLoopBackOff"));
+        assert_eq!(
+            waiting.message.as_deref(),
+            Some("back-off 10s restarting failed container=web pod=web-1_shop(u1)")
+        );
+        let last = web.last_state.as_ref().and_then(|s| s.terminated.as_ref());
+        assert_eq!(last.map(|ended| ended.exit_code), Some(7));
+        assert_eq!(status.phase.as_deref(), Some("Running"));
+
+        let later = world.advance(3600.0);
+        let web = &later.container_statuses.as_deref().unwrap_or_default()[0];
+        assert!(
+            (10..20).contains(&web.restart_count),
+            "{}",
+            web.restart_count
+        );
+    }
+
+    #[test]
+    fn a_missing_image_fails_and_then_backs_off() {
+        let mut world = world(
+            PodSpec {
+                containers: vec![container("web", "registry.demo/web:v9")],
+                ..PodSpec::default()
+            },
+            Vec::new(),
+        );
+        let reason = |status: &k8s_openapi::api::core::v1::PodStatus| {
+            let web = &status.container_statuses.as_deref().unwrap_or_default()[0];
+            let waiting = web.state.as_ref().and_then(|s| s.waiting.clone());
+            waiting.and_then(|waiting| waiting.reason)
+        };
+
+        let first = world.advance(2.0);
+        let second = world.advance(5.0);
+
+        assert_eq!(reason(&first).as_deref(), Some("ErrImagePull"));
+        assert_eq!(reason(&second).as_deref(), Some("ImagePullBackOff"));
+        assert_eq!(second.phase.as_deref(), Some("Pending"));
+        world.images.add("registry.demo/web:v9");
+        assert_eq!(world.advance(30.0).phase.as_deref(), Some("Running"));
+    }
+
+    #[test]
+    fn init_containers_run_one_after_the_other_before_the_rest() {
+        let mut world = world(
+            PodSpec {
+                init_containers: Some(vec![
+                    container("one", "busybox:1"),
+                    container("two", "busybox:1"),
+                ]),
+                containers: vec![container("web", "nginx:1")],
+                ..PodSpec::default()
+            },
+            Vec::new(),
+        );
+
+        let early = world.advance(1.8);
+        let late = world.advance(8.0);
+
+        assert_eq!(early.phase.as_deref(), Some("Pending"));
+        assert_eq!(late.phase.as_deref(), Some("Running"));
+        let started: Vec<_> = world
+            .said
+            .iter()
+            .filter(|one| one.reason == "Started")
+            .map(|one| one.message.as_str())
+            .collect();
+        assert_eq!(
+            started,
+            [
+                "Started container one",
+                "Started container two",
+                "Started container web"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_job_pod_ends_with_the_code_of_its_command() {
+        let mut failing = container("hook", "busybox:1");
+        failing.command = Some(vec!["sh".into(), "-c".into(), "sleep 3; exit 4".into()]);
+        let mut world = world(
+            PodSpec {
+                containers: vec![failing],
+                restart_policy: Some("Never".into()),
+                ..PodSpec::default()
+            },
+            Vec::new(),
+        );
+
+        assert_eq!(world.advance(4.0).phase.as_deref(), Some("Running"));
+        let status = world.advance(10.0);
+
+        assert_eq!(status.phase.as_deref(), Some("Failed"));
+        let hook = &status.container_statuses.as_deref().unwrap_or_default()[0];
+        let ended = hook.state.as_ref().and_then(|s| s.terminated.as_ref());
+        assert_eq!(ended.map(|ended| ended.exit_code), Some(4));
+    }
+}
