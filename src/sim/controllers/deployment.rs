@@ -18,7 +18,7 @@ use arithmetic::{Size, Slack, grown, proportional, shrunk};
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
-use replica_sets::{View, desired_of, revision_of};
+use replica_sets::{View, revision_of};
 use status::Step;
 use std::sync::Arc;
 
