@@ -9,6 +9,7 @@ mod connect;
 mod discovery;
 mod fault;
 mod fetch;
+pub mod live;
 mod logs;
 pub mod platform;
 pub mod protocol;

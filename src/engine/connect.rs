@@ -34,6 +34,16 @@ pub(super) struct Blueprint {
 
 /// Connects, hands the session out and learns about the server.
 pub(super) async fn run(blueprint: Blueprint, current: watch::Sender<Current>) {
+    for finding in blueprint.platform.mistakes() {
+        let generation = blueprint.generation;
+        let trouble = Update::Trouble {
+            generation,
+            finding,
+        };
+        if blueprint.updates.send(trouble).await.is_err() {
+            return;
+        }
+    }
     let link = match blueprint.platform.connect(blueprint.context.clone()).await {
         Ok(link) => link,
         Err(finding) => return refuse(&blueprint, finding).await,

@@ -19,6 +19,11 @@ pub trait Platform: Send + Sync + std::fmt::Debug {
 
     /// The clock that timestamps of this platform are to be read by.
     fn clock(&self) -> Arc<dyn Clock>;
+
+    /// Everything that is wrong with the configuration of this platform, used or not.
+    fn mistakes(&self) -> Vec<Finding> {
+        Vec::new()
+    }
 }
 
 /// A client for one context.
