@@ -7,5 +7,6 @@ pub mod deployment;
 pub mod ownership;
 pub mod pods;
 pub mod replicaset;
+pub mod argocd;
 pub mod runtime;
 pub mod scheduler;

@@ -1,0 +1,28 @@
+//! The Argo CD application controller of the embedded platform.
+//!
+//! Renders Applications from git, compares them with the live objects, syncs (by request or by
+//! itself), heals, prunes and deletes, and writes status as Argo CD 3.x does. The rules live in
+//! pure submodules; the controller itself is a client of the API server like any other.
+
+pub mod aggregate;
+pub mod application;
+pub mod autosync;
+pub mod compare;
+pub mod cron;
+pub mod durations;
+pub mod globs;
+pub mod hooks;
+pub mod ignore;
+pub mod jq;
+pub mod json;
+pub mod key;
+pub mod normal;
+pub mod options;
+pub mod owned;
+pub mod project;
+pub mod quantity;
+pub mod retry;
+pub mod threeway;
+pub mod tracking;
+pub mod waves;
+pub mod windows;
