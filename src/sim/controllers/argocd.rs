@@ -6,7 +6,9 @@
 
 pub mod aggregate;
 pub mod application;
+pub mod apply;
 pub mod autosync;
+pub mod cluster;
 pub mod compare;
 pub mod cron;
 pub mod durations;
@@ -21,8 +23,14 @@ pub mod options;
 pub mod owned;
 pub mod project;
 pub mod quantity;
+pub mod render;
 pub mod retry;
+pub mod sync;
+pub mod tasks;
+pub mod thing;
 pub mod threeway;
 pub mod tracking;
+pub mod verdict;
 pub mod waves;
 pub mod windows;
+pub mod world;
