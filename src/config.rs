@@ -3,6 +3,7 @@
 //! The environment is read here, once, and nowhere else. A mistake in the file is reported with
 //! its line and the nearest valid name, all mistakes at once; the rest of the file still counts.
 
+pub mod choice;
 mod file;
 
 pub use file::{Problem, parse};

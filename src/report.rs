@@ -7,6 +7,7 @@ pub mod act;
 pub mod doctor;
 pub mod documents;
 pub mod get;
+pub mod lists;
 pub mod session;
 pub mod table;
 pub mod why;
