@@ -5,6 +5,7 @@
     reason = "a test stops at the first thing that is not as it should"
 )]
 
+mod apiserver_basic;
 mod architecture;
 mod health_oracle;
 mod licences;

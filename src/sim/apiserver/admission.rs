@@ -26,12 +26,7 @@ pub(super) fn check_namespace(call: &Call) -> Result<(), ApiError> {
     if !kind.namespaced {
         return Ok(());
     }
-    let Some(namespace) = call
-        .core
-        .store
-        .shelf("namespaces")
-        .get(&Key::new("", name))
-    else {
+    let Some(namespace) = call.core.store.shelf("namespaces").get(&Key::new("", name)) else {
         let message = format!("namespaces \"{name}\" not found");
         return Err(ApiError::new(404, "NotFound", message).about(name, "", "namespaces"));
     };

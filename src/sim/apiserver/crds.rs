@@ -19,8 +19,7 @@ pub(super) fn on_write(core: &Arc<Core>, kind: &Kind, stored: &Stored) {
     let definition = stored.value();
     let group = json::text_at(&definition, &["spec", "group"]).unwrap_or_default();
     let plural = json::text_at(&definition, &["spec", "names", "plural"]).unwrap_or_default();
-    core.registry
-        .replace(group, plural, kinds_of(&definition));
+    core.registry.replace(group, plural, kinds_of(&definition));
     establish(core, kind, stored, definition.clone());
 }
 
@@ -78,10 +77,10 @@ fn kinds_of(definition: &Value) -> Vec<Kind> {
     let names = &spec["names"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let kind = text(&names["kind"]);
-    let list_kind = json::text_at(names, &["listKind"])
-        .map_or_else(|| format!("{kind}List"), str::to_owned);
-    let singular = json::text_at(names, &["singular"])
-        .map_or_else(|| kind.to_lowercase(), str::to_owned);
+    let list_kind =
+        json::text_at(names, &["listKind"]).map_or_else(|| format!("{kind}List"), str::to_owned);
+    let singular =
+        json::text_at(names, &["singular"]).map_or_else(|| kind.to_lowercase(), str::to_owned);
     spec["versions"]
         .as_array()
         .into_iter()
@@ -138,7 +137,10 @@ fn columns_of(version: &Value) -> Vec<PrinterColumn> {
             name: column["name"].as_str().unwrap_or_default().to_owned(),
             kind: column["type"].as_str().unwrap_or("string").to_owned(),
             format: column["format"].as_str().unwrap_or_default().to_owned(),
-            description: column["description"].as_str().unwrap_or_default().to_owned(),
+            description: column["description"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
             priority: column["priority"].as_i64().unwrap_or(0),
             json_path: column["jsonPath"].as_str().unwrap_or_default().to_owned(),
         })

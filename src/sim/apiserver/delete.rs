@@ -41,8 +41,8 @@ pub(super) struct DeleteOptions {
 impl DeleteOptions {
     /// Reads the options from the body, or else from the query.
     pub(super) fn read(body: &Value, query: &Query) -> Result<Self, ApiError> {
-        let policy = json::text_at(body, &["propagationPolicy"])
-            .or_else(|| query.text("propagationPolicy"));
+        let policy =
+            json::text_at(body, &["propagationPolicy"]).or_else(|| query.text("propagationPolicy"));
         let orphan = body
             .get("orphanDependents")
             .and_then(Value::as_bool)
@@ -64,7 +64,8 @@ impl DeleteOptions {
                 ));
             }
         };
-        let dry_run = !json::texts_at(body, &["dryRun"]).is_empty() || query.text("dryRun").is_some();
+        let dry_run =
+            !json::texts_at(body, &["dryRun"]).is_empty() || query.text("dryRun").is_some();
         Ok(Self {
             propagation,
             uid: json::text_at(body, &["preconditions", "uid"]).map(str::to_owned),

@@ -10,7 +10,11 @@ use serde_json::{Value, json};
 
 /// Answers a path that names no resource.
 pub(super) fn answer(core: &Core, uri: &Uri, accept: &str) -> Result<Response, ApiError> {
-    let parts: Vec<&str> = uri.path().split('/').filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> = uri
+        .path()
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .collect();
     let table = core.table();
     match parts.as_slice() {
         ["version"] => Ok(json_response(200, version(&core.version).to_string())),
@@ -70,7 +74,14 @@ fn paths(table: &KindTable) -> Value {
         paths.push(format!("/apis/{group}"));
         paths.extend(versions.iter().map(|one| format!("/apis/{group}/{one}")));
     }
-    for path in ["/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"] {
+    for path in [
+        "/healthz",
+        "/livez",
+        "/openapi/v2",
+        "/openapi/v3",
+        "/readyz",
+        "/version",
+    ] {
         paths.push(path.to_owned());
     }
     json!({ "paths": paths })
@@ -111,7 +122,10 @@ fn resource_list(table: &KindTable, group: &str, version: &str) -> Result<Respon
     let Some(first) = kinds.first() else {
         return Err(ApiError::no_such_path());
     };
-    let resources: Vec<Value> = kinds.iter().flat_map(|kind| resource_entries(kind)).collect();
+    let resources: Vec<Value> = kinds
+        .iter()
+        .flat_map(|kind| resource_entries(kind))
+        .collect();
     let list = json!({
         "kind": "APIResourceList",
         "apiVersion": "v1",
@@ -125,19 +139,17 @@ fn resource_list(table: &KindTable, group: &str, version: &str) -> Result<Respon
 type Subresource = (&'static str, (String, String, String), Vec<&'static str>);
 
 fn subresources(kind: &Kind) -> Vec<Subresource> {
-    let own = || {
-        (
-            kind.group.clone(),
-            kind.version.clone(),
-            kind.kind.clone(),
-        )
-    };
+    let own = || (kind.group.clone(), kind.version.clone(), kind.kind.clone());
     let mut all = Vec::new();
     if kind.status {
         all.push(("status", own(), vec!["get", "patch", "update"]));
     }
     if kind.scale.is_some() {
-        let scale = ("autoscaling".to_owned(), "v1".to_owned(), "Scale".to_owned());
+        let scale = (
+            "autoscaling".to_owned(),
+            "v1".to_owned(),
+            "Scale".to_owned(),
+        );
         all.push(("scale", scale, vec!["get", "patch", "update"]));
     }
     for (name, answer) in &kind.subresources {

@@ -121,9 +121,13 @@ impl ApiError {
         } else {
             format!("[{}]", texts.join(", "))
         };
-        Self::new(422, "Invalid", format!("{what} \"{name}\" is invalid: {list}"))
-            .about(name, about.1, about.2)
-            .with_causes(causes)
+        Self::new(
+            422,
+            "Invalid",
+            format!("{what} \"{name}\" is invalid: {list}"),
+        )
+        .about(name, about.1, about.2)
+        .with_causes(causes)
     }
 
     fn with_causes(self, causes: &[Cause]) -> Self {
@@ -154,7 +158,10 @@ impl ApiError {
     }
 
     pub(super) fn method_not_allowed(kind: &Kind, verb: &str) -> Self {
-        let message = format!("{verb} is not supported on resources of kind \"{}\"", kind.resource());
+        let message = format!(
+            "{verb} is not supported on resources of kind \"{}\"",
+            kind.resource()
+        );
         Self::new(405, "MethodNotAllowed", message).about("", &kind.group, &kind.plural)
     }
 

@@ -28,7 +28,11 @@ pub(super) fn convert(mut event: Value, group: &str) -> Value {
     let map = json::map_mut(&mut event);
     map.insert("apiVersion".to_owned(), version.into());
     for (core, newer) in RENAMED {
-        let (from, to) = if to_core { (newer, core) } else { (core, newer) };
+        let (from, to) = if to_core {
+            (newer, core)
+        } else {
+            (core, newer)
+        };
         rename(map, from, to);
     }
     let (from, to) = if to_core {

@@ -3,8 +3,8 @@
 use super::error::ApiError;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures::stream::BoxStream;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 
 /// Which lines of a container are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

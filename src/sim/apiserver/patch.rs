@@ -22,9 +22,8 @@ pub(super) fn patch(call: &Call, body: &Bytes) -> Result<Response, ApiError> {
             write::update_with(call, &options, |old| Ok(merged(old, &patch)))?
         }
         JSON => {
-            let patch: json_patch::Patch = serde_json::from_slice(body).map_err(|error| {
-                ApiError::bad_request(format!("error decoding patch: {error}"))
-            })?;
+            let patch: json_patch::Patch = serde_json::from_slice(body)
+                .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))?;
             write::update_with(call, &options, |old| json_patched(old, &patch))?
         }
         _ => return Err(ApiError::unsupported_media(accepted(call))),

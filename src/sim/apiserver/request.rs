@@ -204,7 +204,9 @@ impl WriteOptions {
 pub(super) fn verb_of(method: &Method, path: &ResourcePath, query: &Query) -> &'static str {
     let one = !path.name.is_empty();
     match method.as_str() {
-        "GET" | "HEAD" if path.watch_prefix || (query.flag("watch") && path.subresource.is_empty()) => {
+        "GET" | "HEAD"
+            if path.watch_prefix || (query.flag("watch") && path.subresource.is_empty()) =>
+        {
             "watch"
         }
         "GET" | "HEAD" if one => "get",
@@ -251,7 +253,10 @@ mod tests {
                 "/api/v1/namespaces/a/pods/p/log",
                 ["", "a", "pods", "p", "log"],
             ),
-            ("/apis/apps/v1/deployments", ["apps", "", "deployments", "", ""]),
+            (
+                "/apis/apps/v1/deployments",
+                ["apps", "", "deployments", "", ""],
+            ),
             (
                 "/apis/apps/v1/namespaces/x/deployments/d%3Ae/scale",
                 ["apps", "x", "deployments", "d:e", "scale"],
@@ -264,7 +269,14 @@ mod tests {
 
     #[test]
     fn discovery_paths_name_no_resource() {
-        for path in ["/api", "/api/v1", "/apis", "/apis/apps", "/apis/apps/v1", "/version"] {
+        for path in [
+            "/api",
+            "/api/v1",
+            "/apis",
+            "/apis/apps",
+            "/apis/apps/v1",
+            "/version",
+        ] {
             assert_eq!(ResourcePath::parse(path), None, "{path}");
         }
     }

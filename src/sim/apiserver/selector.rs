@@ -64,9 +64,7 @@ impl LabelSelector {
             .map(parse_requirement)
             .collect::<Option<Vec<_>>>()
             .map(Self)
-            .ok_or_else(|| {
-                ApiError::bad_request(format!("unable to parse requirement: `{text}`"))
-            })
+            .ok_or_else(|| ApiError::bad_request(format!("unable to parse requirement: `{text}`")))
     }
 
     /// Reads a `LabelSelector` object (`matchLabels`, `matchExpressions`).
@@ -158,10 +156,16 @@ fn parse_requirement(part: &str) -> Option<Requirement> {
         }
     }
     if let Some((key, bound)) = part.split_once('>') {
-        return Some(Requirement::Greater(label_key(key)?, bound.trim().parse().ok()?));
+        return Some(Requirement::Greater(
+            label_key(key)?,
+            bound.trim().parse().ok()?,
+        ));
     }
     if let Some((key, bound)) = part.split_once('<') {
-        return Some(Requirement::Less(label_key(key)?, bound.trim().parse().ok()?));
+        return Some(Requirement::Less(
+            label_key(key)?,
+            bound.trim().parse().ok()?,
+        ));
     }
     if let Some((head, tail)) = part.split_once('(') {
         let values = tail.trim_end().strip_suffix(')')?;

@@ -95,7 +95,9 @@ impl Draft {
             .filter_map(|owner| Some(json::text_at(owner, &["uid"])?.into()))
             .collect();
         Stored {
-            uid: json::meta_text(&self.value, "uid").unwrap_or_default().into(),
+            uid: json::meta_text(&self.value, "uid")
+                .unwrap_or_default()
+                .into(),
             key: self.key,
             version,
             labels,
@@ -262,18 +264,16 @@ impl Contents {
         if undone.is_empty() {
             return self.range(namespace).map(Arc::clone).collect();
         }
-        let mut objects: Vec<Arc<Stored>> = self
-            .range(namespace)
-            .filter(|object| !undone.contains_key(&object.key))
-            .chain(
-                undone
-                    .values()
-                    .copied()
-                    .flatten()
-                    .filter(|object| namespace.is_empty() || *object.key.namespace == *namespace),
-            )
-            .map(Arc::clone)
-            .collect();
+        let mut objects: Vec<Arc<Stored>> =
+            self.range(namespace)
+                .filter(|object| !undone.contains_key(&object.key))
+                .chain(
+                    undone.values().copied().flatten().filter(|object| {
+                        namespace.is_empty() || *object.key.namespace == *namespace
+                    }),
+                )
+                .map(Arc::clone)
+                .collect();
         objects.sort_by(|a, b| a.key.cmp(&b.key));
         objects
     }
@@ -408,12 +408,7 @@ impl Store {
     }
 
     /// Takes an object that is still at version `expected` away; `last` is its final state.
-    pub fn remove(
-        &self,
-        resource: &str,
-        expected: u64,
-        last: Draft,
-    ) -> Result<Arc<Stored>, Stale> {
+    pub fn remove(&self, resource: &str, expected: u64, last: Draft) -> Result<Arc<Stored>, Stale> {
         let shelf = self.shelf(resource);
         let mut contents = shelf.write();
         match contents.objects.get(&last.key) {
