@@ -7,8 +7,8 @@
 
 mod accept;
 mod admission;
-mod auth;
 pub mod apply;
+mod auth;
 mod body;
 mod bootstrap;
 mod builtin;

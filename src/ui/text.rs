@@ -5,7 +5,6 @@
 //! glyphs of width one, so a string can neither steer the terminal nor look like another string.
 //! Widths are display columns, counted by grapheme. Nothing here knows colours.
 
-use chrono::{DateTime, Utc};
 use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -185,23 +184,6 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// Returns how long ago something was: `5s`, `3m`, `2h`, `4d`, `3y`. The future reads `0s`.
-pub fn age(then: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    let seconds = (now - then).num_seconds().max(0);
-    duration(seconds)
-}
-
-/// Returns a number of seconds as `5s`, `3m`, `2h`, `4d` or `3y`.
-pub fn duration(seconds: i64) -> String {
-    match seconds {
-        ..60 => format!("{seconds}s"),
-        60..3_600 => format!("{}m", seconds / 60),
-        3_600..86_400 => format!("{}h", seconds / 3_600),
-        86_400..86_400_000 => format!("{}d", seconds / 86_400),
-        _ => format!("{}y", seconds / (365 * 86_400)),
-    }
-}
-
 /// Returns the short form of a revision: seven characters of a commit, all of a version.
 pub fn short_revision(revision: &str) -> &str {
     let is_sha = revision.len() >= 40 && revision.bytes().all(|b| b.is_ascii_hexdigit());
@@ -215,7 +197,6 @@ pub fn short_revision(revision: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::TimeDelta;
 
     #[test]
     fn escape_sequences_become_pictures() {
@@ -267,17 +248,6 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(wrap("a\nb", 5), ["a", "b"]);
-    }
-
-    #[test]
-    fn ages_have_one_unit() {
-        let now = DateTime::<Utc>::default() + TimeDelta::days(2_000);
-        let ages: Vec<String> = [5, 59, 60, 3_599, 3_600, 86_399, 86_400, 34_560_000]
-            .iter()
-            .map(|s| age(now - TimeDelta::seconds(*s), now))
-            .collect();
-        assert_eq!(ages, ["5s", "59s", "1m", "59m", "1h", "23h", "1d", "400d"]);
-        assert_eq!(age(now + TimeDelta::seconds(9), now), "0s");
     }
 
     #[test]

@@ -1,0 +1,125 @@
+//! The last line: crumbs and the keys that matter here; the prompt while one is open; the
+//! continuations of a half-typed sequence of keys.
+
+use crate::app::commands::Command;
+use crate::app::screens::Screen;
+use crate::app::state::State;
+use crate::ui::canvas::{Canvas, Span, span};
+use crate::ui::glyph;
+use crate::ui::theme::Role;
+use crate::ui::widgets::hints::{Hint, draw_right, hint};
+use ratatui::layout::Rect;
+
+/// Draws the footer.
+pub fn draw(canvas: &mut Canvas<'_>, row: Rect, state: &State) {
+    if !state.pending.keys.is_empty() {
+        draw_pending(canvas, row, state);
+        return;
+    }
+    let used = canvas.spans(row, &crumbs(state));
+    let rest = Rect::new(row.x + used, row.y, row.width.saturating_sub(used + 1), 1);
+    let room = Rect::new(
+        rest.x + 2.min(rest.width),
+        rest.y,
+        rest.width.saturating_sub(2),
+        1,
+    );
+    draw_right(canvas, room, &hints(state));
+}
+
+fn crumbs(state: &State) -> Vec<Span<'static>> {
+    let crumbs: Vec<String> = state.crumbs().collect();
+    let last = crumbs.len().saturating_sub(1);
+    let mut spans = vec![span(Role::Crumb, " ")];
+    for (at, crumb) in crumbs.into_iter().enumerate() {
+        if at > 0 {
+            spans.push(span(Role::Muted, format!(" {} ", glyph::SEPARATOR)));
+        }
+        let role = if at == last {
+            Role::CrumbActive
+        } else {
+            Role::Crumb
+        };
+        spans.push(span(role, crumb));
+    }
+    spans
+}
+
+fn draw_pending(canvas: &mut Canvas<'_>, row: Rect, state: &State) {
+    let typed = crate::app::keymap::sequence_text(&state.pending.keys);
+    let mut spans = vec![span(Role::Key, format!(" {typed} "))];
+    for (key, meaning) in &state.pending.continuations {
+        spans.push(span(Role::Key, format!("  {key}")));
+        spans.push(span(Role::Hint, format!(" {meaning}")));
+    }
+    canvas.spans(row, &spans);
+}
+
+/// Returns the commands worth a place on the last line, the most useful first.
+fn hints(state: &State) -> Vec<Hint> {
+    let screen = state.screen();
+    let words = commands_of(screen).iter().chain(&EVERYWHERE);
+    words
+        .map(|(command, word)| (state.keymap.key_hint(screen, *command), *word))
+        .filter(|(key, _)| !key.is_empty())
+        .map(|(key, word)| hint(key, word))
+        .collect()
+}
+
+const EVERYWHERE: [(Command, &str); 2] =
+    [(Command::Menu, "more"), (Command::CommandPrompt, "command")];
+
+fn commands_of(screen: &Screen) -> &'static [(Command, &'static str)] {
+    match screen {
+        Screen::Applications(_) => &[
+            (Command::Sync, "sync"),
+            (Command::Diff, "diff"),
+            (Command::Refresh, "refresh"),
+            (Command::Switches, "switches"),
+            (Command::History, "history"),
+            (Command::FilterPrompt, "filter"),
+        ],
+        Screen::Application(_) => &[
+            (Command::Sync, "sync"),
+            (Command::Diff, "diff"),
+            (Command::Logs, "logs"),
+            (Command::Yaml, "yaml"),
+            (Command::Describe, "describe"),
+            (Command::Fold, "fold"),
+        ],
+        Screen::Diff(_) => &[
+            (Command::Sync, "sync"),
+            (Command::ToggleFull, "full"),
+            (Command::Back, "back"),
+        ],
+        Screen::History(_) => &[(Command::Rollback, "roll back"), (Command::Back, "back")],
+        Screen::Text(_) => &[
+            (Command::FilterPrompt, "search"),
+            (Command::SearchNext, "next"),
+            (Command::ToggleWrap, "wrap"),
+            (Command::CopyAll, "copy"),
+            (Command::Back, "back"),
+        ],
+        Screen::Events(_) => &[(Command::Reload, "read again"), (Command::Back, "back")],
+        Screen::Logs(_) => &[
+            (Command::ToggleAutoscroll, "follow"),
+            (Command::ToggleWrap, "wrap"),
+            (Command::ToggleTimestamps, "time"),
+            (Command::FilterPrompt, "filter"),
+            (Command::Back, "back"),
+        ],
+        Screen::Contexts(_) => &[(Command::Open, "connect"), (Command::Back, "back")],
+        Screen::Namespaces(_) => &[
+            (Command::Open, "watch this namespace"),
+            (Command::Back, "back"),
+        ],
+        Screen::Kind(_) => &[
+            (Command::Describe, "describe"),
+            (Command::Yaml, "yaml"),
+            (Command::Logs, "logs"),
+            (Command::Delete, "delete"),
+            (Command::FilterPrompt, "filter"),
+        ],
+        Screen::Help(_) | Screen::Ledger(_) => &[(Command::Back, "back")],
+    }
+}

@@ -1,0 +1,130 @@
+//! The first line: which cluster and namespace, how current each source is, where help is.
+
+use crate::app::commands::Command;
+use crate::app::state::State;
+use crate::domain::age::age_text;
+use crate::domain::status::Freshness;
+use crate::ui::canvas::{Canvas, Span, span, width_of};
+use crate::ui::glyph;
+use crate::ui::theme::Role;
+use chrono::{DateTime, Utc};
+use ratatui::layout::Rect;
+
+/// Draws the header. What matters least leaves first when the window is narrow.
+pub fn draw(canvas: &mut Canvas<'_>, row: Rect, state: &State) {
+    if row.is_empty() {
+        return;
+    }
+    let mut left = place(state);
+    let mut right = Vec::new();
+    let sources = sources(state);
+    let versions = versions(state);
+    let help = help(state);
+    let room = |left: &[Span<'_>], right: &[Span<'_>], more: &[Span<'_>]| {
+        width_of(left) + width_of(right) + width_of(more) + 2 <= row.width
+    };
+    right.extend(sources);
+    if room(&left, &right, &help) {
+        right.extend(help);
+    }
+    if row.width >= 110 && room(&left, &right, &versions) {
+        left.extend(versions);
+    }
+    let right_width = width_of(&right).min(row.width);
+    let left_row = Rect::new(row.x, row.y, row.width.saturating_sub(right_width + 1), 1);
+    canvas.spans(left_row, &left);
+    canvas.spans_right(row, &right);
+}
+
+fn place(state: &State) -> Vec<Span<'_>> {
+    let namespace = match state.link.namespace() {
+        Some(namespace) => namespace.to_string(),
+        None => "all namespaces".to_owned(),
+    };
+    let mut spans = vec![
+        span(Role::Title, " tiphys  "),
+        span(Role::Strong, state.link.context_name()),
+        span(Role::Muted, format!(" {} ", glyph::SEPARATOR)),
+        span(Role::Text, namespace),
+    ];
+    let restricted = state.link.connection.as_ref();
+    if let Some(only) = restricted.and_then(|connection| connection.restricted_to.as_ref()) {
+        spans.push(span(Role::Warning, format!("  only {only}")));
+    }
+    if state.settings.read_only {
+        spans.push(span(Role::Warning, "  read-only"));
+    }
+    spans
+}
+
+fn versions(state: &State) -> Vec<Span<'_>> {
+    let Some(connection) = &state.link.connection else {
+        return Vec::new();
+    };
+    let mut spans = Vec::new();
+    if !connection.server_version.is_empty() {
+        let text = format!("   Kubernetes {}", connection.server_version);
+        spans.push(span(Role::Muted, text));
+    }
+    if !connection.argocd_version.is_empty() {
+        let text = format!("   Argo CD {}", connection.argocd_version);
+        spans.push(span(Role::Muted, text));
+    }
+    spans
+}
+
+fn sources(state: &State) -> Vec<Span<'_>> {
+    let now = state.now.platform;
+    let mut spans = Vec::new();
+    let server = state
+        .link
+        .server_freshness()
+        .unwrap_or(&Freshness::Connecting);
+    push_source(&mut spans, "kube", server, now);
+    let shown = state.screen().table().map(|screen| &screen.view.kind);
+    if let Some(kind) = shown
+        && let Some(freshness) = state.link.freshness_of(kind)
+        && !matches!(freshness, Freshness::Live)
+        && matches!(server, Freshness::Live)
+    {
+        push_source(&mut spans, &kind.kind, freshness, now);
+    }
+    let pending = state.ledger.pending();
+    if pending > 0 {
+        let text = format!("   {} {pending} asked", glyph::PROGRESSING);
+        spans.push(span(Role::Running, text));
+    }
+    spans
+}
+
+fn push_source(spans: &mut Vec<Span<'_>>, name: &str, freshness: &Freshness, now: DateTime<Utc>) {
+    let role = Role::of_freshness(freshness);
+    let gap = if spans.is_empty() { "" } else { "   " };
+    spans.push(span(Role::Muted, format!("{gap}{name} ")));
+    spans.push(span(role, freshness_text(freshness, now)));
+}
+
+/// Returns a freshness as symbol, word and age.
+pub fn freshness_text(freshness: &Freshness, now: DateTime<Utc>) -> String {
+    match freshness {
+        Freshness::Connecting => format!("{} connecting", glyph::PROGRESSING),
+        Freshness::Loading { rows } => format!("{} loading {rows}", glyph::PROGRESSING),
+        Freshness::Live => format!("{} live", glyph::HEALTHY),
+        Freshness::Stale { since, .. } => {
+            format!("{} {} old", glyph::WARNING, age_text(*since, now))
+        }
+        Freshness::NeedsCredentials { .. } => format!("{} sign in again", glyph::DEGRADED),
+        Freshness::Forbidden { .. } => format!("{} forbidden", glyph::DEGRADED),
+        Freshness::Absent { .. } => format!("{} not installed", glyph::UNKNOWN),
+    }
+}
+
+fn help(state: &State) -> Vec<Span<'_>> {
+    let key = state.keymap.key_hint(state.screen(), Command::Help);
+    vec![
+        span(Role::Muted, format!("   {} keys", state.keymap.name)),
+        span(Role::Muted, " · "),
+        span(Role::Key, key),
+        span(Role::Hint, " help "),
+    ]
+}

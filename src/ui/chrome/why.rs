@@ -1,0 +1,153 @@
+//! The line that says why: first of the connection, then of the row under the cursor.
+
+use crate::app::commands::Command;
+use crate::app::screens::Screen;
+use crate::app::state::State;
+use crate::domain::age::age_text;
+use crate::domain::finding::{Finding, Severity};
+use crate::domain::graph::TreeNode;
+use crate::domain::status::{Freshness, Health};
+use crate::domain::why::why_row;
+use crate::store::Row;
+use crate::ui::canvas::{Canvas, Span, indented, span, width_of};
+use crate::ui::theme::Role;
+use chrono::{DateTime, Utc};
+use ratatui::layout::Rect;
+
+/// Draws the line; it stays empty when there is nothing to explain.
+pub fn draw(canvas: &mut Canvas<'_>, row: Rect, state: &State) {
+    if row.is_empty() {
+        return;
+    }
+    let spans = connection(state)
+        .or_else(|| subject(state))
+        .unwrap_or_default();
+    if spans.is_empty() {
+        return;
+    }
+    let used = canvas.put(row, " why ", Role::Accent);
+    canvas.spans(
+        indented(row, used + 1),
+        &fitted(spans, row.width - used - 1),
+    );
+}
+
+// The hint is left out whole rather than cut.
+fn fitted(mut spans: Vec<Span<'_>>, columns: u16) -> Vec<Span<'_>> {
+    while spans.len() > 1 && width_of(&spans) > columns {
+        spans.pop();
+    }
+    spans
+}
+
+fn connection(state: &State) -> Option<Vec<Span<'_>>> {
+    let now = state.now.platform;
+    let retry = state.keymap.key_hint(state.screen(), Command::Reload);
+    match state.link.server_freshness()? {
+        Freshness::Stale {
+            since,
+            retry_at,
+            reason,
+        } => {
+            let wait = (*retry_at - now).num_seconds().max(0);
+            Some(vec![
+                span(Role::Stale, reason.to_string()),
+                span(
+                    Role::Text,
+                    format!(
+                        "; showing what was true {} ago, trying again in {wait}s",
+                        age_text(*since, now)
+                    ),
+                ),
+                span(Role::Key, format!("  {retry}")),
+                span(Role::Hint, " now"),
+            ])
+        }
+        Freshness::NeedsCredentials { reason } => Some(vec![
+            span(Role::Lost, reason.to_string()),
+            span(Role::Text, ". Renew your credentials, then"),
+            span(Role::Key, format!(" {retry}")),
+        ]),
+        Freshness::Connecting
+        | Freshness::Loading { .. }
+        | Freshness::Live
+        | Freshness::Forbidden { .. }
+        | Freshness::Absent { .. } => None,
+    }
+}
+
+fn subject(state: &State) -> Option<Vec<Span<'_>>> {
+    let now = state.now.platform;
+    match state.screen() {
+        Screen::Applications(screen) | Screen::Namespaces(screen) | Screen::Kind(screen) => {
+            of_row(screen.view.current(&state.store)?, now)
+        }
+        Screen::Application(screen) => match screen.current() {
+            Some(node) => of_node(node),
+            None => {
+                let detail = screen.application()?;
+                of_finding(&why_row(&detail.row, now)?)
+            }
+        },
+        Screen::Diff(_)
+        | Screen::History(_)
+        | Screen::Text(_)
+        | Screen::Events(_)
+        | Screen::Logs(_)
+        | Screen::Contexts(_)
+        | Screen::Help(_)
+        | Screen::Ledger(_) => None,
+    }
+}
+
+fn of_row(row: &Row, now: DateTime<Utc>) -> Option<Vec<Span<'static>>> {
+    if let Some(app) = row.application() {
+        return of_finding(&why_row(app, now)?);
+    }
+    let verdict = row.generic()?.verdict.as_ref()?;
+    if verdict.message.is_empty() || verdict.health == Health::Healthy {
+        return None;
+    }
+    let role = Role::of_health(verdict.health);
+    Some(vec![
+        span(role, verdict.health.word()),
+        span(Role::Why, format!(": {}", verdict.message)),
+    ])
+}
+
+fn of_node(node: &TreeNode) -> Option<Vec<Span<'static>>> {
+    if let Some(message) = node.health_message.as_ref().filter(|text| !text.is_empty()) {
+        let health = node.health.unwrap_or(Health::Unknown);
+        return Some(vec![
+            span(Role::of_health(health), health.word()),
+            span(Role::Why, format!(": {message}")),
+        ]);
+    }
+    let name = &node.object.name;
+    if node.requires_pruning {
+        let text = format!("`{name}` is no longer in git; a sync with prune deletes it");
+        return Some(vec![span(Role::OutOfSync, text)]);
+    }
+    if node.sync == Some(crate::domain::status::SyncStatus::OutOfSync) {
+        let text = match node.uid {
+            Some(_) => format!("`{name}` differs from git"),
+            None => format!("`{name}` is in git and not in the cluster; a sync makes it"),
+        };
+        return Some(vec![span(Role::OutOfSync, text)]);
+    }
+    None
+}
+
+/// Returns a finding as spans: the sentence by its severity, then what to try.
+pub fn of_finding(finding: &Finding) -> Option<Vec<Span<'static>>> {
+    let role = match finding.severity {
+        Severity::Info => Role::Why,
+        Severity::Warning => Role::OutOfSync,
+        Severity::Error => Role::Degraded,
+    };
+    let mut spans = vec![span(role, finding.sentence.to_string())];
+    if let Some(hint) = &finding.hint {
+        spans.push(span(Role::Muted, format!("  {hint}")));
+    }
+    Some(spans)
+}

@@ -1,0 +1,110 @@
+//! Logs of a Pod, or of everything below an object.
+
+use super::{Visible, state_of};
+use crate::app::screens::LogsScreen;
+use crate::app::state::State;
+use crate::ui::canvas::{Boxed, Canvas, Span, span};
+use crate::ui::glyph;
+use crate::ui::theme::Role;
+use crate::ui::widgets::log::Log;
+use crate::ui::widgets::notice::Notice;
+use ratatui::layout::Rect;
+
+pub(super) fn draw(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    screen: &LogsScreen,
+    state: &State,
+) -> Visible {
+    let boxed = Boxed {
+        title: title(screen),
+        corner: corner(screen),
+        foot: foot(screen),
+        ..Boxed::default()
+    };
+    let inside = if screen.full {
+        area
+    } else {
+        canvas.boxed(area, &boxed)
+    };
+    if screen.is_empty() {
+        nothing_to_show(screen, state).draw(canvas, inside);
+    } else {
+        let log = Log {
+            offset: screen.top,
+            left: screen.left,
+            wrap: screen.wrap,
+            timestamps: screen.timestamps,
+            search: screen
+                .filter
+                .strip_prefix('!')
+                .map_or(&*screen.filter, |_| ""),
+        };
+        log.draw(canvas, inside, screen.len(), |index| screen.line(index));
+    }
+    Visible {
+        rows: inside.height,
+        columns: inside.width,
+    }
+}
+
+fn nothing_to_show(screen: &LogsScreen, state: &State) -> Notice<'static> {
+    if screen.total() > 0 {
+        return state_of::all_hidden(screen.total(), "lines", state);
+    }
+    match (&screen.ended, screen.started) {
+        (Some(why), _) => Notice {
+            headline: vec![span(Role::Muted, "No lines.")],
+            sentences: vec![why.to_string()],
+            tries: state_of::key(state, crate::app::commands::Command::Back, "go back")
+                .into_iter()
+                .collect(),
+        },
+        (None, true) => Notice {
+            headline: vec![span(Role::Muted, "No lines so far; new ones appear here.")],
+            ..Notice::default()
+        },
+        (None, false) => state_of::loading(&format!("Waiting for {}", screen.object.name)),
+    }
+}
+
+fn title(screen: &LogsScreen) -> Vec<Span<'static>> {
+    let object = &screen.object;
+    let mut spans = vec![
+        span(Role::Title, " Logs "),
+        span(Role::Muted, format!("{} ", object.kind.kind)),
+        span(Role::Strong, object.name.to_string()),
+    ];
+    if let Some(container) = &screen.options.container {
+        spans.push(span(Role::Text, format!(" {container}")));
+    }
+    if screen.options.previous {
+        spans.push(span(Role::Warning, " before the last restart"));
+    }
+    if !screen.filter.is_empty() {
+        spans.push(span(Role::Filter, format!(" /{}", screen.filter)));
+    }
+    spans.push(span(Role::Text, " "));
+    spans
+}
+
+fn corner(screen: &LogsScreen) -> Vec<Span<'static>> {
+    let state = match (&screen.ended, screen.autoscroll) {
+        (Some(_), _) => span(Role::Muted, " ended "),
+        (None, true) => span(Role::Info, format!(" {} following ", glyph::HEALTHY)),
+        (None, false) => span(Role::Warning, format!(" {} paused ", glyph::SUSPENDED)),
+    };
+    let count = if screen.len() == screen.total() {
+        format!(" {} lines ", screen.total())
+    } else {
+        format!(" {} of {} lines ", screen.len(), screen.total())
+    };
+    vec![span(Role::Muted, count), state]
+}
+
+fn foot(screen: &LogsScreen) -> Vec<Span<'static>> {
+    match &screen.ended {
+        Some(why) if !screen.is_empty() => vec![span(Role::Muted, format!(" {why} "))],
+        Some(_) | None => Vec::new(),
+    }
+}

@@ -1,0 +1,285 @@
+//! Tables of one kind: Applications, namespaces, and any other kind by the server's columns.
+//!
+//! Cells with a status get their glyph and colour from the typed status of the row.
+
+use super::{Visible, state_of};
+use crate::app::columns::{ColumnId, cell};
+use crate::app::screens::{TableScreen, plural};
+use crate::app::state::State;
+use crate::app::view::TableView;
+use crate::domain::application::{Application, OperationView, Phase};
+use crate::domain::status::{Freshness, Health};
+use crate::store::Row;
+use crate::ui::canvas::{Boxed, Canvas, Span, span};
+use crate::ui::glyph;
+use crate::ui::theme::Role;
+use crate::ui::widgets::table::{Direction, MARGIN, RowPainter, Slot, Table};
+use ratatui::layout::Rect;
+use std::borrow::Cow;
+
+pub(super) fn draw(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    screen: &TableScreen,
+    state: &State,
+) -> Visible {
+    let view = &screen.view;
+    let boxed = Boxed {
+        title: title(view, state),
+        corner: corner(view, state),
+        ..Boxed::default()
+    };
+    let inside = canvas.boxed(area, &boxed);
+    let visible = Visible {
+        rows: inside.height.saturating_sub(1),
+        columns: inside.width,
+    };
+    if view.visible().is_empty() {
+        let kind = plural(&view.kind);
+        let notice = if view.total() > 0 {
+            state_of::all_hidden(view.total(), &kind, state)
+        } else {
+            state_of::without_rows(&kind, freshness(view, state), state)
+        };
+        notice.draw(canvas, inside);
+        return visible;
+    }
+    draw_rows(canvas, inside, view, state);
+    visible
+}
+
+/// How current the rows are: the kind's own watch, or the server when it has never been heard of.
+fn freshness<'s>(view: &TableView, state: &'s State) -> Option<&'s Freshness> {
+    let server = state.link.server_freshness();
+    match server {
+        Some(
+            Freshness::Stale { .. } | Freshness::NeedsCredentials { .. } | Freshness::Connecting,
+        ) => server,
+        Some(
+            Freshness::Loading { .. }
+            | Freshness::Live
+            | Freshness::Forbidden { .. }
+            | Freshness::Absent { .. },
+        )
+        | None => state.link.freshness_of(&view.kind).or(match server {
+            Some(Freshness::Live) => Some(&Freshness::Loading { rows: 0 }),
+            other => other,
+        }),
+    }
+}
+
+fn title(view: &TableView, state: &State) -> Vec<Span<'static>> {
+    let scope = match state.link.namespace() {
+        Some(namespace) => namespace.to_string(),
+        None => "all".to_owned(),
+    };
+    let shown = view.visible().len();
+    let count = if shown == view.total() {
+        format!("[{shown}]")
+    } else {
+        format!("[{shown} of {}]", view.total())
+    };
+    let mut spans = vec![
+        span(Role::Title, format!(" {}", heading(view))),
+        span(Role::Muted, format!("({scope})")),
+        span(Role::Text, count),
+    ];
+    if !view.filter.is_empty() {
+        spans.push(span(Role::Filter, format!(" /{}", view.filter.text())));
+    }
+    if view.faults_only {
+        spans.push(span(Role::Filter, " only faults"));
+    }
+    spans.push(span(Role::Text, " "));
+    spans
+}
+
+/// The title of the table: `Applications`, `Pods`.
+fn heading(view: &TableView) -> String {
+    let plural = plural(&view.kind);
+    if plural.eq_ignore_ascii_case(&format!("{}s", view.kind.kind)) {
+        return format!("{}s", view.kind.kind);
+    }
+    let mut letters = plural.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => plural,
+    }
+}
+
+fn corner(view: &TableView, state: &State) -> Vec<Span<'static>> {
+    let mut spans = Vec::new();
+    if view.marked() > 0 {
+        let text = format!(" {} {} marked ", glyph::MARK, view.marked());
+        spans.push(span(Role::Mark, text));
+    }
+    let stale = matches!(
+        state.link.server_freshness(),
+        Some(Freshness::Stale { .. } | Freshness::NeedsCredentials { .. })
+    );
+    if stale {
+        spans.push(span(
+            Role::Stale,
+            format!(" {} not current ", glyph::WARNING),
+        ));
+    }
+    spans
+}
+
+fn draw_rows(canvas: &mut Canvas<'_>, area: Rect, view: &TableView, state: &State) {
+    let placed = view.placed(area.width.saturating_sub(MARGIN));
+    let columns = view.columns();
+    let shown: Vec<_> = placed
+        .iter()
+        .filter_map(|place| Some((columns.get(place.index)?, place)))
+        .collect();
+    let slots: Vec<Slot<'_>> = shown
+        .iter()
+        .map(|(spec, place)| Slot {
+            title: Cow::Borrowed(&*spec.title),
+            x: place.x + MARGIN,
+            width: place.width,
+            right: spec.numeric,
+            sort: (spec.id == view.sort.column).then_some(if view.sort.descending {
+                Direction::Descending
+            } else {
+                Direction::Ascending
+            }),
+        })
+        .collect();
+    let name = shown.iter().position(|(spec, _)| spec.id == ColumnId::Name);
+    let table = Table {
+        slots: &slots,
+        name: name.unwrap_or_default(),
+        len: view.visible().len(),
+        offset: view.offset,
+        cursor: view.position(),
+    };
+    let store = state.store.table(&view.kind);
+    table.draw(canvas, area, |index, painter| {
+        let id = view.visible().get(index);
+        let row = id.and_then(|id| store?.row(*id));
+        let Some(row) = row else { return };
+        for (at, (spec, _)) in shown.iter().enumerate() {
+            draw_cell(painter, at, (row, spec.id), state);
+        }
+        if view.is_marked(row.object(), row.uid()) {
+            painter.mark();
+        }
+    });
+}
+
+fn draw_cell(
+    painter: &mut RowPainter<'_, '_>,
+    at: usize,
+    (row, column): (&Row, ColumnId),
+    state: &State,
+) {
+    let content = cell(row, column, state.now.platform);
+    match (column, row.application()) {
+        (ColumnId::Health, _) => draw_health(painter, at, row.health(), &content),
+        (ColumnId::Sync, Some(app)) => draw_sync(painter, at, app, &content),
+        (ColumnId::Operation, Some(app)) => {
+            painter.text(at, &content, role_of_operation(&app.operation));
+        }
+        (ColumnId::Auto, Some(app)) => {
+            let role = if app.auto_sync.on {
+                Role::Muted
+            } else {
+                Role::Text
+            };
+            painter.text(at, &content, role);
+        }
+        (ColumnId::Name, _) => draw_name(painter, at, row, &content),
+        (
+            ColumnId::Age
+            | ColumnId::Revision
+            | ColumnId::Labels
+            | ColumnId::Project
+            | ColumnId::Namespace
+            | ColumnId::Destination
+            | ColumnId::Source,
+            _,
+        ) => painter.text(at, &content, Role::Muted),
+        (ColumnId::Cell(_), _) => painter.text(at, &content, role_of_cells(row)),
+        (ColumnId::Sync | ColumnId::Operation | ColumnId::Auto, None) => {
+            painter.text(at, &content, Role::Text);
+        }
+    }
+}
+
+fn draw_name(painter: &mut RowPainter<'_, '_>, at: usize, row: &Row, content: &str) {
+    if row.is_deleting() {
+        let spans = [
+            span(Role::Muted, content),
+            span(Role::Warning, format!(" {} deleting", glyph::DELETING)),
+        ];
+        painter.spans(at, &spans);
+        return;
+    }
+    painter.text(at, content, Role::Text);
+}
+
+fn draw_health(painter: &mut RowPainter<'_, '_>, at: usize, health: Option<Health>, content: &str) {
+    let Some(health) = health else { return };
+    let role = Role::of_health(health);
+    let word = if health == Health::Healthy {
+        Role::Muted
+    } else {
+        role
+    };
+    let spans = [
+        span(role, format!("{} ", glyph::of_health(health))),
+        span(word, content),
+    ];
+    painter.spans(at, &spans);
+}
+
+fn draw_sync(painter: &mut RowPainter<'_, '_>, at: usize, app: &Application, content: &str) {
+    use crate::domain::status::SyncStatus;
+    let role = Role::of_sync(app.sync);
+    let word = if app.sync == SyncStatus::Synced {
+        Role::Muted
+    } else {
+        role
+    };
+    let mut spans = vec![
+        span(role, format!("{} ", glyph::of_sync(app.sync))),
+        span(word, content),
+    ];
+    if app.refresh_pending.is_some() {
+        spans.push(span(Role::Progressing, format!(" {}", glyph::PROGRESSING)));
+    } else if app.verdict_outdated {
+        spans.push(span(Role::Muted, " ?"));
+    }
+    painter.spans(at, &spans);
+}
+
+/// Returns the role of an operation, from what it is doing.
+pub(super) fn role_of_operation(operation: &OperationView) -> Role {
+    match operation {
+        OperationView::None => Role::Muted,
+        OperationView::Queued | OperationView::Active { .. } | OperationView::Waiting { .. } => {
+            Role::Running
+        }
+        OperationView::Blocked { .. }
+        | OperationView::NeedsConfirmation { .. }
+        | OperationView::WaitingRetry { .. } => Role::Warning,
+        OperationView::Stuck { .. } => Role::Failed,
+        OperationView::Finished { phase, .. } => match phase {
+            Phase::Succeeded => Role::Succeeded,
+            Phase::Failed | Phase::Error => Role::Failed,
+            Phase::Running | Phase::Terminating | Phase::Unknown => Role::Warning,
+        },
+    }
+}
+
+/// The server's own cells take the colour of the object's health, when that says anything.
+fn role_of_cells(row: &Row) -> Role {
+    match row.health() {
+        None | Some(Health::Healthy | Health::Unknown) => Role::Text,
+        Some(
+            health @ (Health::Suspended | Health::Progressing | Health::Missing | Health::Degraded),
+        ) => Role::of_health(health),
+    }
+}
