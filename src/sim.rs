@@ -12,3 +12,4 @@ pub mod kubelet;
 pub mod kustomize;
 pub mod manifests;
 pub mod rng;
+pub mod scenario;
