@@ -7,6 +7,7 @@
 
 mod apiserver_basic;
 mod architecture;
+mod definitions;
 mod health_oracle;
 mod licences;
 mod oracles;
