@@ -1,1 +1,493 @@
 //! Intents in words: the same after `:` and for `tiphys do`.
+//!
+//! `INTENT [KIND/]NAMESPACE/NAME [k=v …]`, for example `sync argocd/guestbook prune=true` or
+//! `scale deployment/shop/api replicas=3`. A name without a kind is an Application for the intents
+//! of Applications. Nothing is guessed: a word that is not known is refused with the nearest one.
+
+use super::screens::applications;
+use super::words::nearest;
+use crate::domain::application::Refresh;
+use crate::domain::intent::{Cascade, Propagation, Switch, SyncRequest, SyncResource, Verb};
+use crate::domain::kind::info_named;
+use crate::domain::object::{GroupKind, Text};
+
+/// An intent as it was typed; the caller adds the cluster and the uid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worded {
+    pub verb: Verb,
+    pub kind: GroupKind,
+    pub namespace: Option<Text>,
+    pub name: Text,
+}
+
+/// What is wrong with the words, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
+pub struct WordsProblem {
+    pub sentence: String,
+    pub hint: Option<String>,
+}
+
+impl WordsProblem {
+    fn new(sentence: String, hint: Option<String>) -> Self {
+        Self { sentence, hint }
+    }
+}
+
+/// One intent that can be written in words.
+#[derive(Clone, Copy, Debug)]
+pub struct IntentWord {
+    /// The verb's id.
+    pub word: &'static str,
+    /// Whether it is for Applications only.
+    pub applications_only: bool,
+    /// Names of its parameters.
+    pub parameters: &'static [&'static str],
+    pub example: &'static str,
+}
+
+/// Every intent that can be written in words.
+pub const INTENT_WORDS: &[IntentWord] = &[
+    word("refresh", true, &[], "refresh argocd/guestbook"),
+    word("hard-refresh", true, &[], "hard-refresh argocd/guestbook"),
+    word(
+        "sync",
+        true,
+        &[
+            "revision",
+            "prune",
+            "dry-run",
+            "force",
+            "apply-only",
+            "resource",
+            "option",
+        ],
+        "sync argocd/guestbook prune=true",
+    ),
+    word("terminate", true, &[], "terminate argocd/guestbook"),
+    word(
+        "rollback",
+        true,
+        &["id", "prune", "dry-run"],
+        "rollback argocd/guestbook id=3",
+    ),
+    word(
+        "auto-sync",
+        true,
+        &["on"],
+        "auto-sync argocd/guestbook on=false",
+    ),
+    word(
+        "self-heal",
+        true,
+        &["on"],
+        "self-heal argocd/guestbook on=true",
+    ),
+    word("prune", true, &["on"], "prune argocd/guestbook on=true"),
+    word(
+        "delete-app",
+        true,
+        &["cascade"],
+        "delete-app argocd/guestbook cascade=foreground",
+    ),
+    word(
+        "confirm-deletion",
+        true,
+        &[],
+        "confirm-deletion argocd/guestbook",
+    ),
+    word("restart", false, &[], "restart deployment/shop/api"),
+    word(
+        "scale",
+        false,
+        &["replicas"],
+        "scale deployment/shop/api replicas=3",
+    ),
+    word(
+        "delete",
+        false,
+        &["propagation", "force"],
+        "delete pod/shop/api-0",
+    ),
+];
+
+const fn word(
+    word: &'static str,
+    applications_only: bool,
+    parameters: &'static [&'static str],
+    example: &'static str,
+) -> IntentWord {
+    IntentWord {
+        word,
+        applications_only,
+        parameters,
+        example,
+    }
+}
+
+/// Returns the intent that a word names.
+pub fn intent_named(word: &str) -> Option<&'static IntentWord> {
+    INTENT_WORDS.iter().find(|known| known.word == word)
+}
+
+/// Reads an intent in words. `kind_named` finds kinds beyond those we know (from discovery).
+///
+/// # Errors
+/// Says which word is wrong and what to write instead.
+pub fn parse(
+    line: &str,
+    kind_named: impl Fn(&str) -> Option<GroupKind>,
+) -> Result<Worded, WordsProblem> {
+    let mut words = line.split_whitespace();
+    let first = words.next().unwrap_or_default();
+    let Some(intent) = intent_named(first) else {
+        return Err(unknown_intent(first));
+    };
+    let Some(target) = words.next().filter(|word| !word.contains('=')) else {
+        let sentence = format!("`{first}` needs the name of an object");
+        return Err(WordsProblem::new(sentence, example(intent)));
+    };
+    let (kind, namespace, name) = parse_target(intent, target, &kind_named)?;
+    let mut parameters = Vec::new();
+    for word in words {
+        parameters.push(parse_parameter(intent, word)?);
+    }
+    Ok(Worded {
+        verb: verb_of(intent, &Parameters(parameters), &kind_named)?,
+        kind,
+        namespace,
+        name,
+    })
+}
+
+fn example(intent: &IntentWord) -> Option<String> {
+    Some(format!("for example: {}", intent.example))
+}
+
+fn unknown_intent(word: &str) -> WordsProblem {
+    let known = INTENT_WORDS.iter().map(|intent| intent.word);
+    let hint = match nearest(word, known.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("intents are {}", known.collect::<Vec<_>>().join(", ")),
+    };
+    WordsProblem::new(format!("`{word}` is not an intent"), Some(hint))
+}
+
+type Target = (GroupKind, Option<Text>, Text);
+
+fn parse_target(
+    intent: &IntentWord,
+    target: &str,
+    kind_named: &impl Fn(&str) -> Option<GroupKind>,
+) -> Result<Target, WordsProblem> {
+    let parts: Vec<&str> = target.split('/').collect();
+    if parts.iter().any(|part| part.is_empty()) {
+        let sentence = format!("`{target}` is not the name of an object");
+        return Err(WordsProblem::new(sentence, example(intent)));
+    }
+    let found = |word: &str| {
+        info_named(word)
+            .map(crate::domain::kind::KindInfo::group_kind)
+            .or_else(|| kind_named(word))
+            .ok_or_else(|| unknown_kind(word))
+    };
+    let namespaced =
+        |kind: &GroupKind| crate::domain::kind::info_of(kind).is_none_or(|info| info.namespaced);
+    let (kind, namespace, name) = match *parts.as_slice() {
+        [kind, namespace, name] => (found(kind)?, Some(namespace), name),
+        [namespace, name] if intent.applications_only => (applications(), Some(namespace), name),
+        [kind, name] => (found(kind)?, None, name),
+        _ => {
+            let form = if intent.applications_only {
+                "NAMESPACE/NAME"
+            } else {
+                "KIND/NAMESPACE/NAME"
+            };
+            let sentence = format!("`{target}` is not the name of an object: write {form}");
+            return Err(WordsProblem::new(sentence, example(intent)));
+        }
+    };
+    if intent.applications_only && kind != applications() {
+        let sentence = format!("`{}` is for Applications, not for {kind}", intent.word);
+        return Err(WordsProblem::new(sentence, example(intent)));
+    }
+    if namespace.is_none() && namespaced(&kind) {
+        let sentence = format!("`{target}` lacks the namespace: write KIND/NAMESPACE/NAME");
+        return Err(WordsProblem::new(sentence, example(intent)));
+    }
+    Ok((kind, namespace.map(Into::into), name.into()))
+}
+
+fn unknown_kind(word: &str) -> WordsProblem {
+    let known = crate::domain::kind::KINDS.iter();
+    let names = known.flat_map(|info| info.short_names.iter().copied().chain([info.plural]));
+    let hint = nearest(word, names).map(|near| format!("did you mean `{near}`?"));
+    WordsProblem::new(format!("`{word}` is not a kind that is known here"), hint)
+}
+
+struct Parameters<'word>(Vec<(&'static str, &'word str)>);
+
+fn parse_parameter<'word>(
+    intent: &IntentWord,
+    word: &'word str,
+) -> Result<(&'static str, &'word str), WordsProblem> {
+    let Some((name, value)) = word.split_once('=') else {
+        let sentence = format!("`{word}` is not a parameter: write name=value");
+        return Err(WordsProblem::new(sentence, example(intent)));
+    };
+    let known = intent.parameters.iter().copied();
+    if let Some(name) = known.clone().find(|known| *known == name) {
+        return Ok((name, value));
+    }
+    let hint = match nearest(name, known.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if intent.parameters.is_empty() => format!("`{}` takes none", intent.word),
+        None => format!("it takes {}", known.collect::<Vec<_>>().join(", ")),
+    };
+    let sentence = format!("`{name}` is not a parameter of `{}`", intent.word);
+    Err(WordsProblem::new(sentence, Some(hint)))
+}
+
+impl<'word> Parameters<'word> {
+    fn text(&self, name: &str) -> Option<&'word str> {
+        let found = self.0.iter().rev().find(|(known, _)| *known == name);
+        found.map(|(_, value)| *value)
+    }
+
+    fn all(&self, name: &str) -> impl Iterator<Item = &'word str> + use<'_, 'word> {
+        let name = name.to_owned();
+        self.0
+            .iter()
+            .filter(move |(known, _)| **known == *name)
+            .map(|(_, value)| *value)
+    }
+
+    fn switch(&self, name: &str) -> Result<Option<bool>, WordsProblem> {
+        match self.text(name) {
+            None => Ok(None),
+            Some("true" | "yes" | "on") => Ok(Some(true)),
+            Some("false" | "no" | "off") => Ok(Some(false)),
+            Some(other) => Err(WordsProblem::new(
+                format!("`{name}={other}` is neither yes nor no"),
+                Some(format!("write {name}=true or {name}=false")),
+            )),
+        }
+    }
+
+    fn number<T: std::str::FromStr>(&self, name: &str, verb: &str) -> Result<T, WordsProblem> {
+        let Some(text) = self.text(name) else {
+            let hint = intent_named(verb).and_then(example);
+            return Err(WordsProblem::new(format!("`{verb}` needs {name}="), hint));
+        };
+        text.parse().map_err(|_| {
+            WordsProblem::new(format!("`{name}={text}` is not a number that fits"), None)
+        })
+    }
+
+    fn choice<T: Copy>(
+        &self,
+        name: &str,
+        choices: &[(&'static str, T)],
+    ) -> Result<Option<T>, WordsProblem> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let found = choices.iter().find(|(word, _)| *word == text);
+        if let Some((_, value)) = found {
+            return Ok(Some(*value));
+        }
+        let words = choices.iter().map(|(word, _)| *word);
+        let hint = match nearest(text, words.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("it is one of {}", words.collect::<Vec<_>>().join(", ")),
+        };
+        Err(WordsProblem::new(
+            format!("`{name}={text}` is not a choice"),
+            Some(hint),
+        ))
+    }
+}
+
+const CASCADES: &[(&str, Cascade)] = &[
+    ("foreground", Cascade::Foreground),
+    ("background", Cascade::Background),
+    ("none", Cascade::NonCascading),
+];
+const PROPAGATIONS: &[(&str, Propagation)] = &[
+    ("background", Propagation::Background),
+    ("foreground", Propagation::Foreground),
+    ("orphan", Propagation::Orphan),
+];
+
+fn verb_of(
+    intent: &IntentWord,
+    given: &Parameters<'_>,
+    kind_named: &impl Fn(&str) -> Option<GroupKind>,
+) -> Result<Verb, WordsProblem> {
+    let switch = |switch: Switch| -> Result<Verb, WordsProblem> {
+        let Some(on) = given.switch("on")? else {
+            let sentence = format!("`{}` needs on=true or on=false", intent.word);
+            return Err(WordsProblem::new(sentence, example(intent)));
+        };
+        Ok(Verb::Switch { switch, on })
+    };
+    Ok(match intent.word {
+        "refresh" => Verb::Refresh(Refresh::Normal),
+        "hard-refresh" => Verb::Refresh(Refresh::Hard),
+        "sync" => Verb::Sync(sync_of(given, kind_named)?),
+        "terminate" => Verb::Terminate,
+        "rollback" => Verb::Rollback {
+            history_id: given.number("id", "rollback")?,
+            prune: given.switch("prune")?.unwrap_or_default(),
+            dry_run: given.switch("dry-run")?.unwrap_or_default(),
+        },
+        "auto-sync" => switch(Switch::AutoSync)?,
+        "self-heal" => switch(Switch::SelfHeal)?,
+        "prune" => switch(Switch::Prune)?,
+        "delete-app" => Verb::DeleteApplication(
+            given
+                .choice("cascade", CASCADES)?
+                .unwrap_or(Cascade::Foreground),
+        ),
+        "confirm-deletion" => Verb::ConfirmDeletion,
+        "restart" => Verb::Restart,
+        "scale" => Verb::Scale {
+            replicas: given.number("replicas", "scale")?,
+        },
+        _ => Verb::Delete {
+            propagation: given
+                .choice("propagation", PROPAGATIONS)?
+                .unwrap_or(Propagation::Background),
+            force: given.switch("force")?.unwrap_or_default(),
+        },
+    })
+}
+
+fn sync_of(
+    given: &Parameters<'_>,
+    kind_named: &impl Fn(&str) -> Option<GroupKind>,
+) -> Result<SyncRequest, WordsProblem> {
+    let mut resources = Vec::new();
+    for text in given.all("resource").flat_map(|list| list.split(',')) {
+        resources.push(sync_resource(text, kind_named)?);
+    }
+    let options: Vec<Text> = given
+        .all("option")
+        .flat_map(|list| list.split(','))
+        .map(Into::into)
+        .collect();
+    Ok(SyncRequest {
+        revision: given.text("revision").map(Into::into),
+        prune: given.switch("prune")?.unwrap_or_default(),
+        dry_run: given.switch("dry-run")?.unwrap_or_default(),
+        force: given.switch("force")?.unwrap_or_default(),
+        apply_only: given.switch("apply-only")?.unwrap_or_default(),
+        resources,
+        sync_options: (!options.is_empty()).then_some(options),
+    })
+}
+
+/// Reads `KIND/NAMESPACE/NAME`, or `KIND/NAME` of a cluster-scoped kind.
+fn sync_resource(
+    text: &str,
+    kind_named: &impl Fn(&str) -> Option<GroupKind>,
+) -> Result<SyncResource, WordsProblem> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let (kind, namespace, name) = match *parts.as_slice() {
+        [kind, namespace, name] => (kind, namespace, name),
+        [kind, name] => (kind, "", name),
+        _ => {
+            return Err(WordsProblem::new(
+                format!("`resource={text}` is not an object"),
+                Some("write resource=KIND/NAMESPACE/NAME".to_owned()),
+            ));
+        }
+    };
+    let known = info_named(kind).map(crate::domain::kind::KindInfo::group_kind);
+    Ok(SyncResource {
+        kind: known
+            .or_else(|| kind_named(kind))
+            .ok_or_else(|| unknown_kind(kind))?,
+        namespace: namespace.into(),
+        name: name.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Worded, WordsProblem> {
+        parse(line, |_| None)
+    }
+
+    #[test]
+    fn sync_is_read_with_its_parameters() {
+        let worded = read("sync argocd/guestbook prune=true revision=v1.2 option=Replace=true");
+
+        let Ok(Worded {
+            verb: Verb::Sync(request),
+            namespace,
+            name,
+            kind,
+        }) = worded
+        else {
+            panic!("not a sync: {worded:?}");
+        };
+        assert_eq!(
+            (namespace.as_deref(), &*name),
+            (Some("argocd"), "guestbook")
+        );
+        assert_eq!(kind, applications());
+        assert!(request.prune && !request.force);
+        assert_eq!(request.revision.as_deref(), Some("v1.2"));
+        assert_eq!(request.sync_options, Some(vec!["Replace=true".into()]));
+    }
+
+    #[test]
+    fn workload_needs_its_kind_and_namespace() {
+        let worded = read("scale deploy/shop/api replicas=0").expect("an intent");
+        assert_eq!(worded.verb, Verb::Scale { replicas: 0 });
+        assert_eq!(&*worded.kind.kind, "Deployment");
+
+        let problem = read("restart deploy/api").expect_err("no namespace");
+        assert!(problem.sentence.contains("lacks the namespace"));
+    }
+
+    #[test]
+    fn wrong_word_is_refused_with_the_nearest() {
+        let hint = |line| read(line).expect_err("a problem").hint;
+
+        assert_eq!(
+            hint("snyc argocd/x").as_deref(),
+            Some("did you mean `sync`?")
+        );
+        assert_eq!(
+            hint("sync argocd/x prnue=true").as_deref(),
+            Some("did you mean `prune`?")
+        );
+        assert_eq!(
+            hint("delete-app argocd/x cascade=foregruond").as_deref(),
+            Some("did you mean `foreground`?")
+        );
+        assert_eq!(
+            hint("restart deplyo/shop/api").as_deref(),
+            Some("did you mean `deploy`?")
+        );
+    }
+
+    #[test]
+    fn every_example_can_be_read() {
+        for intent in INTENT_WORDS {
+            let worded = read(intent.example);
+            let verb = worded.as_ref().map(|worded| worded.verb.id());
+            assert_eq!(verb, Ok(intent.word), "{}", intent.example);
+        }
+    }
+
+    #[test]
+    fn sync_of_a_deployment_is_refused() {
+        let problem = read("sync deployment/shop/api").expect_err("not an Application");
+        assert!(problem.sentence.contains("for Applications"));
+    }
+}

@@ -9,14 +9,16 @@ use super::keymap::{Keymap, Pending};
 use super::ledger::Ledger;
 use super::now::Now;
 use super::overlays::Overlay;
-use super::overlays::toasts::Toasts;
+use super::overlays::toasts::{ToastKind, Toasts};
 use super::screens::{Place, Screen, TableScreen, applications};
 use super::viewports::Viewports;
 use crate::domain::finding::Finding;
-use crate::domain::object::{GroupKind, Text};
+use crate::domain::intent::{Intent, IntentId};
+use crate::domain::object::{GroupKind, ObjectRef, Text, Uid};
 use crate::domain::status::Freshness;
 use crate::engine::protocol::{Connection, Generation, Scope, SourceName, Ticket};
 use crate::store::Store;
+use std::collections::HashMap;
 
 pub use crate::engine::protocol::{
     Column, ContextInfo, DiffBase, EventRow, KindEntry, LogLine, ObjectDiff, ObjectRow,
@@ -57,6 +59,8 @@ pub struct State {
 pub struct Settings {
     /// No intent leaves the cockpit; the engine refuses them as well.
     pub read_only: bool,
+    /// Contexts that are always read-only; `*` matches anything.
+    pub read_only_contexts: Vec<Text>,
     /// Contexts where a destroying intent needs the object's name typed; `*` matches anything.
     pub protected_contexts: Vec<Text>,
     /// Whether the header is shown (ctrl-e).
@@ -69,6 +73,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             read_only: false,
+            read_only_contexts: Vec::new(),
             protected_contexts: Vec::new(),
             header: true,
             focused: true,
@@ -156,10 +161,19 @@ pub struct History {
     pub commands: Vec<String>,
 }
 
-/// Numbers subscriptions, fetches and intents.
+/// Numbers subscriptions and fetches, and remembers what each is for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tickets {
     last: u64,
+    /// The Applications table is watched as long as there is a connection.
+    pub(super) applications: Option<Ticket>,
+    pub(super) namespaces: Option<Ticket>,
+    pub(super) kinds: Option<Ticket>,
+    pub(super) contexts: Option<Ticket>,
+    /// Manifests on their way to the editor.
+    pub(super) edits: HashMap<Ticket, (ObjectRef, Option<Uid>)>,
+    /// Edited manifests that the server is checking.
+    pub(super) checks: HashMap<IntentId, Intent>,
 }
 
 impl Tickets {
@@ -220,13 +234,43 @@ impl State {
         }
     }
 
-    /// Returns whether the connected context is protected by the settings.
+    /// Returns whether destroying intents need a typed confirmation in this context.
     pub fn is_protected(&self) -> bool {
+        self.context_is_one_of(&self.settings.protected_contexts)
+    }
+
+    /// Returns whether no intent may leave the cockpit in this context.
+    pub fn is_read_only(&self) -> bool {
+        self.settings.read_only || self.context_is_one_of(&self.settings.read_only_contexts)
+    }
+
+    fn context_is_one_of(&self, patterns: &[Text]) -> bool {
         let context = self.link.context_name();
-        let patterns = self.settings.protected_contexts.iter();
         patterns
-            .into_iter()
+            .iter()
             .any(|pattern| matches_glob(pattern, context))
+    }
+
+    /// Returns how many rows of the main list are visible.
+    pub(super) fn window(&self) -> usize {
+        usize::from(self.viewports.rows.max(1))
+    }
+
+    /// Shows a short message.
+    pub(super) fn toast(&mut self, kind: ToastKind, text: impl Into<Text>, hint: Option<Text>) {
+        self.toasts.push(kind, text, hint, self.now.real);
+        self.dirty = true;
+    }
+
+    /// Shows a short message for information.
+    pub(super) fn note(&mut self, text: impl Into<Text>) {
+        self.toast(ToastKind::Note, text, None);
+    }
+
+    /// Says what cannot be done, and what to try.
+    pub(super) fn refuse(&mut self, text: impl Into<Text>, hint: &str) {
+        let hint = (!hint.is_empty()).then(|| hint.into());
+        self.toast(ToastKind::Trouble, text, hint);
     }
 }
 

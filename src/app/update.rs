@@ -1,13 +1,81 @@
 //! The one way the state changes.
+//!
+//! [`update`] takes a message and the time, and returns what the runtime is to do. It never
+//! waits, reads no clock and touches nothing outside. Answers of an older connection are dropped
+//! here; rows change only because the engine says so.
+
+mod choose;
+mod dialogs;
+mod engine;
+mod export;
+mod forms;
+mod intents;
+mod keys;
+mod moving;
+mod navigate;
+mod objects;
+mod preview;
+mod prompt;
+mod run;
+mod subject;
+
+pub use navigate::kind_named;
 
 use super::effect::Effect;
 use super::msg::Msg;
 use super::now::Now;
+use super::overlays::toasts::ToastKind;
 use super::state::State;
 
+/// What the runtime is to do, in order.
+type Effects = Vec<Effect>;
+
 /// Takes one message in; returns what the runtime is to do.
-pub fn update(state: &mut State, msg: Msg, now: Now) -> Vec<Effect> {
+pub fn update(state: &mut State, msg: Msg, now: Now) -> Effects {
     state.now = now;
-    let _ = msg;
-    Vec::new()
+    let mut out = Effects::new();
+    match msg {
+        Msg::Start => navigate::start(state, &mut out),
+        Msg::Key(key) => keys::on_key(state, key, &mut out),
+        Msg::Paste(text) => keys::on_paste(state, &text),
+        Msg::Resize { columns, rows } => {
+            state.size = (columns, rows);
+            state.dirty = true;
+        }
+        Msg::Focus(focused) => state.settings.focused = focused,
+        Msg::Viewports(viewports) => {
+            state.viewports = viewports;
+            state.dirty |= moving::keep_cursor_visible(state);
+        }
+        Msg::Update(update) => engine::on_update(state, *update, &mut out),
+        Msg::Tick => on_tick(state),
+        Msg::Refused(_) => state.refuse(
+            "the engine is busy, so this was not asked",
+            "wait a moment and try again",
+        ),
+        Msg::EngineGone => state.refuse(
+            "the engine has stopped; what is shown does not change any more",
+            "quit and start again; the log says why",
+        ),
+        Msg::Saved(Ok(path)) => state.toast(ToastKind::Done, format!("saved `{path}`"), None),
+        Msg::Copied(Ok(what)) => state.toast(ToastKind::Done, format!("copied {what}"), None),
+        Msg::Saved(Err(sentence)) | Msg::Copied(Err(sentence)) => state.refuse(sentence, ""),
+        Msg::Edited(edited) => intents::on_edited(state, edited, &mut out),
+        Msg::Terminated => quit(state, &mut out),
+    }
+    out
+}
+
+fn on_tick(state: &mut State) {
+    state.toasts.expire(state.now.real);
+    if state.pending.until <= state.now.real {
+        state.pending = super::keymap::Pending::default();
+    }
+    moving::filter_by_time(state);
+    state.dirty = true;
+}
+
+fn quit(state: &mut State, out: &mut Effects) {
+    state.quitting = true;
+    out.push(Effect::Quit);
 }

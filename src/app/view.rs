@@ -177,13 +177,14 @@ impl TableView {
 
     /// Sorts and filters everything anew, after the filter, the sort or the columns changed.
     pub fn rebuild(&mut self, store: &Store, shown: Shown, now: DateTime<Utc>) {
-        self.columns = columns_of(&self.kind, store.table(&self.kind), shown, self.detail);
+        let columns = columns_of(&self.kind, store.table(&self.kind), shown, self.detail);
+        self.frozen &= columns == self.columns;
+        self.columns = columns;
         let Some(table) = store.table(&self.kind) else {
             return;
         };
         self.sorted = order::sorted(table, self.sort);
         self.seen = Some(table.revision());
-        self.frozen = false;
         self.measure(table, now);
         self.filter_rows(table, now);
     }

@@ -4,7 +4,7 @@ use crate::app::viewports::scrolled;
 use crate::domain::application::ApplicationDetail;
 use crate::domain::finding::Finding;
 use crate::domain::object::{ObjectRef, Text, Uid};
-use crate::engine::protocol::{DiffBase, EventRow, Ticket};
+use crate::engine::protocol::{DiffBase, EventRow, ObjectDiff, Ticket};
 
 /// Something that is on its way, there, or was refused.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +52,8 @@ pub struct DiffScreen {
     pub left: usize,
     /// Whether unchanged lines far from any change are shown.
     pub full: bool,
+    /// What the lines were made from.
+    pub diffs: Vec<ObjectDiff>,
 }
 
 /// A line of the diff screen.

@@ -1,0 +1,379 @@
+//! Choosing: Enter, the menu, the palette, and the help and alias screens.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "commands that are not named here belong everywhere"
+)]
+
+use super::subject::{Subject, chosen_applications, subjects};
+use super::{Effects, keys, navigate, run};
+use crate::app::commands::{COMMANDS, Command, Group};
+use crate::app::key::{Key, KeyCode};
+use crate::app::keymap::KeyScope;
+use crate::app::overlays::{Menu, MenuItem, Overlay, Palette, PaletteItem};
+use crate::app::screens::{HelpRow, HelpScreen, ListCursor, Place, Screen, TextSource};
+use crate::app::state::State;
+use crate::domain::kind::{Abilities, KINDS, info_of};
+use crate::engine::protocol::Scope;
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+use tui_input::Input;
+
+/// Opens what is under the cursor.
+pub(super) fn open_current(state: &mut State, out: &mut Effects) {
+    match state.screen() {
+        Screen::Applications(_) | Screen::Kind(_) | Screen::Application(_) | Screen::Ledger(_) => {
+            open_object(state, out);
+        }
+        Screen::Namespaces(table) => {
+            let name = table.view.cursor().map(|(object, _)| object.name.clone());
+            if let Some(name) = name {
+                navigate::set_scope(state, Scope::Namespace(name), out);
+            }
+        }
+        Screen::Contexts(screen) => {
+            let context = state.contexts.get(screen.cursor.position);
+            if let Some(name) = context.map(|context| context.name.clone()) {
+                navigate::set_context(state, name, out);
+            }
+        }
+        Screen::History(_) => super::objects::diff(state, out),
+        Screen::Diff(_)
+        | Screen::Text(_)
+        | Screen::Events(_)
+        | Screen::Logs(_)
+        | Screen::Help(_) => {}
+    }
+}
+
+fn open_object(state: &mut State, out: &mut Effects) {
+    let under_cursor = match state.screen() {
+        Screen::Applications(table) | Screen::Kind(table) => {
+            table.view.current(&state.store).map(|row| Subject {
+                object: row.object().clone(),
+                uid: Some(row.uid().clone()),
+            })
+        }
+        // Of the tree, the first of the marked ones is not what Enter means.
+        Screen::Application(screen) => screen.current().map(|node| Subject {
+            object: node.object.clone(),
+            uid: node.uid.clone(),
+        }),
+        _ => subjects(state).into_iter().next(),
+    };
+    let Some(subject) = under_cursor else {
+        return;
+    };
+    let place = if subject.is_application() {
+        Place::Application(subject.object)
+    } else if subject.object.kind.is("", "Pod") {
+        Place::Logs {
+            object: subject.object,
+            previous: false,
+        }
+    } else {
+        Place::Text(TextSource::Describe(subject.object))
+    };
+    navigate::go_to(state, place, subject.uid, out);
+}
+
+/// Returns whether a command asks something of the platform.
+pub(super) fn changes_something(command: Command) -> bool {
+    matches!(
+        command,
+        Command::Sync
+            | Command::SyncOne
+            | Command::Refresh
+            | Command::HardRefresh
+            | Command::Rollback
+            | Command::Switches
+            | Command::Terminate
+            | Command::ConfirmDeletion
+            | Command::Edit
+            | Command::Restart
+            | Command::Scale
+            | Command::Delete
+    )
+}
+
+/// Returns why a command that changes something cannot be used now.
+pub(super) fn refusal(state: &State, command: Command) -> Option<String> {
+    if state.is_read_only() {
+        let context = state.link.context_name();
+        return Some(format!(
+            "`{}` is refused: `{context}` is read-only here",
+            command.id()
+        ));
+    }
+    if state.link.connection.is_none() {
+        return Some(format!("`{}` needs a connection", command.id()));
+    }
+    (!suits(state, command)).then(|| not_here(command))
+}
+
+/// The sentence for a command that has nothing to work on.
+pub(super) fn not_here(command: Command) -> String {
+    let what = match command {
+        Command::Rollback => "a history entry",
+        Command::Restart => "a Deployment, StatefulSet or DaemonSet",
+        Command::Scale => "a workload with replicas",
+        Command::Delete => "objects of one sort under the cursor or marked",
+        Command::Edit => "an object under the cursor",
+        _ => "an Application",
+    };
+    format!("`{}` needs {what}", command.id())
+}
+
+/// Whether there is something on screen that the command is for.
+fn suits(state: &State, command: Command) -> bool {
+    let able = |ability: fn(&Abilities) -> bool| {
+        let subjects = subjects(state);
+        let able = |subject: &Subject| {
+            info_of(&subject.object.kind).is_some_and(|info| ability(&info.abilities))
+        };
+        !subjects.is_empty() && subjects.iter().all(able)
+    };
+    match command {
+        Command::Sync
+        | Command::Refresh
+        | Command::HardRefresh
+        | Command::Switches
+        | Command::Terminate
+        | Command::ConfirmDeletion
+        | Command::History
+        | Command::OpenLink => !chosen_applications(state).is_empty(),
+        Command::Diff => !chosen_applications(state).is_empty(),
+        Command::SyncOne => {
+            matches!(state.screen(), Screen::Application(tree) if tree.current().is_some())
+        }
+        Command::Rollback => matches!(state.screen(), Screen::History(_)),
+        Command::Restart => able(|abilities| abilities.restart),
+        Command::Scale => able(|abilities| abilities.scale),
+        Command::Logs | Command::PreviousLogs => {
+            able(|abilities| abilities.logs) || !chosen_applications(state).is_empty()
+        }
+        Command::RevealSecrets => {
+            let mut all = subjects(state).into_iter();
+            all.any(|subject| subject.object.kind.is("", "Secret"))
+        }
+        _ => !subjects(state).is_empty(),
+    }
+}
+
+/// Opens the menu of all commands for what is chosen.
+pub(super) fn open_menu(state: &mut State) {
+    let subjects = subjects(state);
+    let title = match subjects.as_slice() {
+        [] => {
+            state.note("there is nothing under the cursor");
+            return;
+        }
+        [one] => one.object.path(),
+        many => format!("{} objects", many.len()),
+    };
+    let offered = COMMANDS
+        .iter()
+        .filter(|info| matches!(info.group, Group::Objects | Group::Applications))
+        .filter(|info| suits(state, info.command));
+    let mut taken: Vec<char> = Vec::new();
+    let items = offered
+        .map(|info| {
+            let key = state.keymap.key_hint(state.screen(), info.command);
+            let letter = free_letter(&key, info.title, &taken);
+            taken.extend(letter);
+            let refused = changes_something(info.command)
+                .then(|| refusal(state, info.command))
+                .flatten();
+            MenuItem {
+                letter,
+                command: info.command,
+                title: info.title.to_owned(),
+                key,
+                refused,
+            }
+        })
+        .collect();
+    state.overlay = Some(Overlay::Menu(Menu {
+        title,
+        items,
+        cursor: ListCursor::default(),
+    }));
+}
+
+/// The key's own letter if it is free, else a letter of the title, else any.
+fn free_letter(key: &str, title: &str, taken: &[char]) -> Option<char> {
+    // j, k and q move and leave in every menu.
+    let free = |letter: &char| {
+        letter.is_ascii_lowercase() && !taken.contains(letter) && !"jkq".contains(*letter)
+    };
+    let own = key.chars().last().filter(|_| !key.contains(' '));
+    own.filter(|letter| key.len() == 1 || key.starts_with("shift-") || letter.is_ascii_lowercase())
+        .filter(&free)
+        .or_else(|| title.to_lowercase().chars().find(&free))
+        .or_else(|| ('a'..='z').find(&free))
+}
+
+pub(super) fn on_menu_key(state: &mut State, key: Key, out: &mut Effects) {
+    let rows = usize::from(state.viewports.overlay_rows.max(1));
+    let Some(Overlay::Menu(menu)) = &mut state.overlay else {
+        return;
+    };
+    let total = menu.items.len();
+    let here = menu.cursor.position;
+    let chosen = match key.code {
+        KeyCode::Esc | KeyCode::Char('q') => {
+            state.overlay = None;
+            return;
+        }
+        KeyCode::Char('c') if key.ctrl => {
+            state.overlay = None;
+            return;
+        }
+        KeyCode::Down | KeyCode::Char('j') => {
+            menu.cursor.move_to((here + 1) % total.max(1), rows, total);
+            return;
+        }
+        KeyCode::Up | KeyCode::Char('k') => {
+            let up = (here + total.max(1) - 1) % total.max(1);
+            menu.cursor.move_to(up, rows, total);
+            return;
+        }
+        KeyCode::Enter => menu.items.get(here),
+        KeyCode::Char(typed) => {
+            let mut items = menu.items.iter();
+            items.find(|item| item.letter == Some(typed))
+        }
+        _ => None,
+    };
+    if let Some(command) = chosen.map(|item| item.command) {
+        state.overlay = None;
+        run::run(state, command, out);
+    }
+}
+
+/// Opens the palette with every command.
+pub(super) fn open_palette(state: &mut State) {
+    state.overlay = Some(Overlay::Palette(Palette {
+        input: Input::default(),
+        items: Vec::new(),
+        cursor: ListCursor::default(),
+    }));
+    refresh_palette(state);
+}
+
+/// Finds commands for what has been typed, best first.
+pub(super) fn refresh_palette(state: &mut State) {
+    let Some(Overlay::Palette(mut palette)) = state.overlay.take() else {
+        return;
+    };
+    let typed = palette.input.value();
+    let pattern = Pattern::parse(typed, CaseMatching::Ignore, Normalization::Smart);
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let mut letters = Vec::new();
+    let mut found: Vec<(u32, PaletteItem)> = Vec::new();
+    let suitable = COMMANDS.iter().filter(|info| {
+        !matches!(info.group, Group::Objects | Group::Applications) || suits(state, info.command)
+    });
+    for info in suitable {
+        let mut matched = Vec::new();
+        let title = Utf32Str::new(info.title, &mut letters);
+        let by_title = pattern.indices(title, &mut matcher, &mut matched);
+        let score = by_title.or_else(|| {
+            matched.clear();
+            let mut letters = Vec::new();
+            pattern.score(Utf32Str::new(info.id, &mut letters), &mut matcher)
+        });
+        let Some(score) = score else { continue };
+        matched.sort_unstable();
+        matched.dedup();
+        let item = PaletteItem {
+            command: info.command,
+            title: info.title.to_owned(),
+            key: state.keymap.key_hint(state.screen(), info.command),
+            matched,
+        };
+        found.push((score, item));
+    }
+    found.sort_by(|(left, _), (right, _)| right.cmp(left));
+    palette.items = found.into_iter().map(|(_, item)| item).collect();
+    palette.cursor = ListCursor::default();
+    state.overlay = Some(Overlay::Palette(palette));
+}
+
+pub(super) fn on_palette_key(state: &mut State, key: Key, out: &mut Effects) {
+    let rows = usize::from(state.viewports.overlay_rows.max(1));
+    let Some(Overlay::Palette(palette)) = &mut state.overlay else {
+        return;
+    };
+    let total = palette.items.len();
+    let here = palette.cursor.position;
+    match (key.code, key.ctrl) {
+        (KeyCode::Esc, _) | (KeyCode::Char('c'), true) => state.overlay = None,
+        (KeyCode::Down | KeyCode::Tab, _) | (KeyCode::Char('n'), true) => {
+            palette.cursor.move_to(here + 1, rows, total);
+        }
+        (KeyCode::Up, _) | (KeyCode::Char('p'), true) => {
+            palette.cursor.move_to(here.saturating_sub(1), rows, total);
+        }
+        (KeyCode::Enter, _) => {
+            let command = palette.items.get(here).map(|item| item.command);
+            state.overlay = None;
+            if let Some(command) = command {
+                run::run(state, command, out);
+            }
+        }
+        _ => {
+            if keys::edit_line(&mut palette.input, key) {
+                refresh_palette(state);
+            }
+        }
+    }
+}
+
+/// Lists the keys that hold on the screen that is shown.
+pub(super) fn help_screen(state: &State) -> HelpScreen {
+    let scopes = KeyScope::of(state.screen());
+    let rows = COMMANDS
+        .iter()
+        .map(|info| HelpRow {
+            group: info.group.title().into(),
+            keys: state.keymap.keys_of(scopes, info.command).join("  "),
+            title: info.title.to_owned(),
+            word: info.id.to_owned(),
+        })
+        .filter(|row| !row.keys.is_empty() || !row.word.starts_with("namespace-"))
+        .collect();
+    HelpScreen {
+        aliases: false,
+        rows,
+        top: 0,
+    }
+}
+
+/// Lists the kinds and what may be typed for them.
+pub(super) fn aliases_screen(state: &State) -> HelpScreen {
+    let mut rows: Vec<HelpRow> = state
+        .kinds
+        .iter()
+        .map(|entry| HelpRow {
+            group: entry.kind.group.clone(),
+            keys: entry.short_names.join("  "),
+            title: entry.kind.kind.to_string(),
+            word: entry.plural.to_string(),
+        })
+        .collect();
+    if rows.is_empty() {
+        rows.extend(KINDS.iter().map(|info| HelpRow {
+            group: info.group.into(),
+            keys: info.short_names.join("  "),
+            title: info.kind.to_owned(),
+            word: info.plural.to_owned(),
+        }));
+    }
+    rows.sort_by(|left, right| (&left.group, &left.title).cmp(&(&right.group, &right.title)));
+    HelpScreen {
+        aliases: true,
+        rows,
+        top: 0,
+    }
+}

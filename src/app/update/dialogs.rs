@@ -1,0 +1,443 @@
+//! Dialogs before changes: opening, keys, and confirming.
+
+use super::subject::{Subject, application_row, chosen_applications, open_application, subjects};
+use super::{Effects, choose, forms, intents, keys, preview, run};
+use crate::app::commands::Command;
+use crate::app::intent_words::Worded;
+use crate::app::key::{Key, KeyCode};
+use crate::app::overlays::dialog::{Form, Target};
+use crate::app::overlays::{Confirmation, Dialog, FieldId, FieldValue, Focus, Overlay};
+use crate::app::screens::Screen;
+use crate::app::state::State;
+use crate::domain::graph::TreeNode;
+use crate::domain::intent::{Intent, Risk, SyncResource, Verb, risk_of};
+use crate::domain::object::Text;
+use tui_input::Input;
+
+/// How many names a dialog spells out.
+const NAMES: usize = 3;
+
+/// Opens the dialog of a command for what is chosen.
+pub(super) fn open(state: &mut State, command: Command) {
+    let Some((form, subjects, resources)) = form_of(state, command) else {
+        state.refuse(choose::not_here(command), "");
+        return;
+    };
+    if subjects.is_empty() {
+        state.refuse(choose::not_here(command), "");
+        return;
+    }
+    show(state, form, subjects, resources);
+}
+
+type Opened = (Form, Vec<Subject>, Vec<SyncResource>);
+
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "only commands that change something open a dialog"
+)]
+fn form_of(state: &State, command: Command) -> Option<Opened> {
+    let plain = |form: Form, subjects: Vec<Subject>| Some((form, subjects, Vec::new()));
+    match command {
+        Command::Sync | Command::SyncOne => {
+            let resources = chosen_resources(state);
+            let below = matches!(state.screen(), Screen::Application(_)) && !resources.is_empty();
+            let apps = if below {
+                open_application(state).into_iter().collect()
+            } else {
+                chosen_applications(state)
+            };
+            Some((Form::Sync, apps, resources))
+        }
+        Command::Terminate => plain(Form::Terminate, chosen_applications(state)),
+        Command::ConfirmDeletion => plain(Form::ConfirmDeletion, chosen_applications(state)),
+        Command::Switches => {
+            let apps = chosen_applications(state);
+            let first = apps.first()?;
+            let auto = application_row(state, &first.object).map(|app| app.auto_sync);
+            let was = forms::switches_of(auto.unwrap_or_default());
+            plain(Form::Switches { was }, apps)
+        }
+        Command::Rollback => rollback_form(state),
+        Command::Delete => {
+            let all = subjects(state);
+            let apps = all
+                .iter()
+                .filter(|subject| subject.is_application())
+                .count();
+            match apps {
+                0 => plain(Form::Delete, all),
+                count if count == all.len() => plain(Form::DeleteApplication, all),
+                _ => None,
+            }
+        }
+        Command::Restart => plain(Form::Restart, subjects(state)),
+        Command::Scale => plain(Form::Scale, subjects(state)),
+        _ => None,
+    }
+}
+
+fn rollback_form(state: &State) -> Option<Opened> {
+    let Screen::History(screen) = state.screen() else {
+        return None;
+    };
+    let detail = screen.detail.ready()?.as_ref()?;
+    let entry = detail.history.get(screen.cursor.position)?;
+    let revisions: Vec<&str> = entry.revisions.iter().map(|text| &**text).collect();
+    let form = Form::Rollback {
+        history_id: entry.id,
+        to: revisions.join(", ").into(),
+    };
+    Some((
+        form,
+        open_application(state).into_iter().collect(),
+        Vec::new(),
+    ))
+}
+
+/// Managed objects that are marked in the tree, or the one the cursor is on or below.
+fn chosen_resources(state: &State) -> Vec<SyncResource> {
+    let Screen::Application(screen) = state.screen() else {
+        return Vec::new();
+    };
+    let marked = screen.marked();
+    let nodes: Vec<&TreeNode> = if marked.is_empty() {
+        screen.current().into_iter().collect()
+    } else {
+        marked
+    };
+    let mut resources: Vec<SyncResource> = Vec::new();
+    for node in nodes {
+        let mut managed = Some(node);
+        while let Some(above) = managed.filter(|node| node.sync.is_none()) {
+            managed = above
+                .parent
+                .and_then(|parent| screen.tree.nodes.get(parent));
+        }
+        let Some(managed) = managed else { continue };
+        let resource = SyncResource {
+            kind: managed.object.kind.clone(),
+            namespace: managed
+                .object
+                .namespace
+                .clone()
+                .unwrap_or_else(|| "".into()),
+            name: managed.object.name.clone(),
+        };
+        if !resources.contains(&resource) {
+            resources.push(resource);
+        }
+    }
+    resources
+}
+
+/// Opens the dialog of an intent that was typed in words.
+pub(super) fn open_worded(state: &mut State, worded: Worded) {
+    let Worded {
+        verb,
+        kind,
+        namespace,
+        name,
+    } = worded;
+    let Some(object) = super::navigate::object_here(state, kind, namespace, name) else {
+        state.refuse(
+            "there is no connection yet",
+            "wait until it is made, or `:retry`",
+        );
+        return;
+    };
+    let uid = state.store.row(&object).map(|row| row.uid().clone());
+    let subject = Subject { object, uid };
+    show(
+        state,
+        Form::Worded(Box::new(verb)),
+        vec![subject],
+        Vec::new(),
+    );
+}
+
+/// Opens the dialog for a manifest that the server has checked.
+pub(super) fn open_replace(state: &mut State, intent: Intent, checked: &str) {
+    let Verb::Replace { manifest } = intent.verb else {
+        return;
+    };
+    let subject = Subject {
+        object: intent.target,
+        uid: intent.uid,
+    };
+    show(state, Form::Replace { manifest }, vec![subject], Vec::new());
+    if let Some(Overlay::Dialog(dialog)) = &mut state.overlay
+        && !checked.is_empty()
+    {
+        let fact = ("server".to_owned(), checked.to_owned());
+        dialog.facts.push(fact);
+    }
+}
+
+fn show(state: &mut State, form: Form, subjects: Vec<Subject>, resources: Vec<SyncResource>) {
+    let targets: Vec<Target> = subjects
+        .into_iter()
+        .map(|subject| Target {
+            object: subject.object,
+            uid: subject.uid,
+        })
+        .collect();
+    let mut fields = forms::fields(state, &form, &targets, resources.len());
+    for field in &mut fields {
+        if let FieldId::Resource(number) = field.id
+            && let Some(resource) = resources.get(number)
+        {
+            field.label = format!("{} {}", resource.kind.kind, resource.name).into();
+        }
+    }
+    let dialog = Dialog {
+        title: forms::title(&form),
+        facts: facts(state, &form, &targets),
+        form,
+        targets,
+        preview: Vec::new(),
+        fields,
+        resources,
+        confirmation: None,
+        focus: Focus::Cancel,
+        risk: Risk::Changes,
+        problem: None,
+        offset: 0,
+    };
+    state.overlay = Some(Overlay::Dialog(Box::new(dialog)));
+    state.dirty = true;
+    refresh(state);
+}
+
+fn facts(state: &State, form: &Form, targets: &[Target]) -> Vec<(String, String)> {
+    let mut facts = Vec::new();
+    let mut fact = |label: &str, text: String| facts.push((label.to_owned(), text));
+    if let [one] = targets {
+        fact("object", one.object.to_string());
+    } else {
+        let names = targets
+            .iter()
+            .take(NAMES)
+            .map(|target| target.object.path());
+        let mut text = format!(
+            "{}: {}",
+            targets.len(),
+            names.collect::<Vec<_>>().join(", ")
+        );
+        if targets.len() > NAMES {
+            text = format!("{text} and {} more", targets.len() - NAMES);
+        }
+        fact("objects", text);
+    }
+    let protected = if state.is_protected() {
+        " (protected)"
+    } else {
+        ""
+    };
+    fact(
+        "cluster",
+        format!("{}{protected}", state.link.context_name()),
+    );
+    if let Form::Rollback { history_id, to } = form {
+        fact(
+            "to",
+            format!("{} (history entry {history_id})", preview::short(to)),
+        );
+    }
+    let app = targets
+        .first()
+        .filter(|_| targets.len() == 1)
+        .and_then(|target| application_row(state, &target.object));
+    if let Some(app) = app {
+        let source = app.sources.first();
+        let target = source
+            .map(|source| &*source.target_revision)
+            .unwrap_or_default();
+        let now = crate::app::columns::revision_text(app);
+        let text = if now.is_empty() {
+            target.to_owned()
+        } else {
+            format!("{target} (now {now})")
+        };
+        fact("revision", text);
+    }
+    facts
+}
+
+/// Makes preview, risk and problem anew after a field changed.
+pub(super) fn refresh(state: &mut State) {
+    let Some(Overlay::Dialog(mut dialog)) = state.overlay.take() else {
+        return;
+    };
+    match forms::intents(state, &dialog) {
+        Ok(intents) => {
+            let sentences = intents.iter().take(NAMES * 3).flat_map(|intent| {
+                preview::preview(intent, application_row(state, &intent.target))
+            });
+            let several = dialog.targets.len() > 1;
+            dialog.preview.clear();
+            for sentence in sentences {
+                // With several objects, what is said of each is said once.
+                if !dialog.preview.contains(&sentence) {
+                    dialog.preview.push(sentence);
+                }
+            }
+            if several {
+                dialog.preview.truncate(6);
+            }
+            dialog.risk = intents.iter().map(risk_of).max().unwrap_or(Risk::Changes);
+            dialog.problem = None;
+        }
+        Err(problem) => dialog.problem = Some(problem),
+    }
+    let needs = dialog.risk == Risk::Destroys && state.is_protected();
+    if !needs {
+        dialog.confirmation = None;
+    } else if dialog.confirmation.is_none() {
+        dialog.confirmation = Some(Confirmation {
+            must_type: match dialog.targets.as_slice() {
+                [one] => one.object.name.to_string(),
+                many => many.len().to_string(),
+            },
+            typed: Input::default(),
+        });
+    }
+    state.overlay = Some(Overlay::Dialog(dialog));
+}
+
+/// Returns the text field that keys go into.
+pub(super) fn text_in_focus(dialog: &mut Dialog) -> Option<&mut Input> {
+    match dialog.focus {
+        Focus::Field(number) => match &mut dialog.fields.get_mut(number)?.value {
+            FieldValue::Text(input) => Some(input),
+            FieldValue::Toggle(_) | FieldValue::Choice { .. } => None,
+        },
+        Focus::Confirmation => dialog.confirmation.as_mut().map(|asked| &mut asked.typed),
+        Focus::Cancel | Focus::Confirm => None,
+    }
+}
+
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "most keys are typed into the field or mean nothing"
+)]
+pub(super) fn on_key(state: &mut State, key: Key, out: &mut Effects) {
+    let Some(Overlay::Dialog(dialog)) = &mut state.overlay else {
+        return;
+    };
+    let in_text = text_in_focus(dialog).is_some();
+    match key.code {
+        KeyCode::Esc => state.overlay = None,
+        KeyCode::Char('c') if key.ctrl => state.overlay = None,
+        KeyCode::Tab if key.shift => move_focus(dialog, -1),
+        KeyCode::Up => move_focus(dialog, -1),
+        KeyCode::Tab | KeyCode::Down => move_focus(dialog, 1),
+        KeyCode::Enter => return press(state, out),
+        KeyCode::Left | KeyCode::Right if !in_text => {
+            sideways(dialog, key.code == KeyCode::Right);
+            refresh(state);
+        }
+        KeyCode::Char(' ') if !in_text => {
+            sideways(dialog, true);
+            refresh(state);
+        }
+        KeyCode::Char('j') if !in_text => move_focus(dialog, 1),
+        KeyCode::Char('k') if !in_text => move_focus(dialog, -1),
+        KeyCode::Char('q') if !in_text => state.overlay = None,
+        _ => {
+            if let Some(input) = text_in_focus(dialog) {
+                keys::edit_line(input, key);
+            }
+            refresh(state);
+        }
+    }
+}
+
+fn stops(dialog: &Dialog) -> Vec<Focus> {
+    let mut stops: Vec<Focus> = (0..dialog.fields.len()).map(Focus::Field).collect();
+    stops.extend(dialog.confirmation.is_some().then_some(Focus::Confirmation));
+    stops.extend([Focus::Cancel, Focus::Confirm]);
+    stops
+}
+
+fn move_focus(dialog: &mut Dialog, step: isize) {
+    let stops = stops(dialog);
+    let here = stops.iter().position(|stop| *stop == dialog.focus);
+    let here = here.unwrap_or_default() as isize;
+    let next = (here + step).rem_euclid(stops.len() as isize) as usize;
+    dialog.focus = stops.get(next).copied().unwrap_or(Focus::Cancel);
+}
+
+/// Toggles, chooses, or goes from one button to the other.
+fn sideways(dialog: &mut Dialog, forward: bool) {
+    match dialog.focus {
+        Focus::Cancel => dialog.focus = Focus::Confirm,
+        Focus::Confirm => dialog.focus = Focus::Cancel,
+        Focus::Confirmation => {}
+        Focus::Field(number) => {
+            let field = dialog.fields.get_mut(number);
+            match field.map(|field| &mut field.value) {
+                Some(FieldValue::Toggle(on)) => *on = !*on,
+                Some(FieldValue::Choice { options, chosen }) => {
+                    let step = if forward { 1 } else { options.len() - 1 };
+                    *chosen = (*chosen + step) % options.len().max(1);
+                }
+                Some(FieldValue::Text(_)) | None => {}
+            }
+        }
+    }
+}
+
+fn press(state: &mut State, out: &mut Effects) {
+    let Some(Overlay::Dialog(dialog)) = &mut state.overlay else {
+        return;
+    };
+    let in_text = text_in_focus(dialog).is_some();
+    match dialog.focus {
+        Focus::Cancel => state.overlay = None,
+        Focus::Confirm => confirm(state, out),
+        Focus::Field(_) if !in_text => {
+            sideways(dialog, true);
+            refresh(state);
+        }
+        Focus::Field(_) | Focus::Confirmation => move_focus(dialog, 1),
+    }
+}
+
+fn confirm(state: &mut State, out: &mut Effects) {
+    let Some(Overlay::Dialog(mut dialog)) = state.overlay.take() else {
+        return;
+    };
+    if let Some(asked) = dialog
+        .confirmation
+        .as_ref()
+        .filter(|asked| !asked.is_given())
+    {
+        dialog.problem = Some(format!("type `{}` to confirm", asked.must_type));
+        dialog.focus = Focus::Confirmation;
+        state.overlay = Some(Overlay::Dialog(dialog));
+        return;
+    }
+    match forms::intents(state, &dialog) {
+        Ok(intents) => {
+            let what = requested(&dialog, &intents);
+            for intent in intents {
+                intents::send(state, intent, intents::Rehearsal::ForReal, out);
+            }
+            run::clear_marks(state);
+            state.note(what);
+        }
+        Err(problem) => {
+            dialog.problem = Some(problem);
+            state.overlay = Some(Overlay::Dialog(dialog));
+        }
+    }
+}
+
+fn requested(dialog: &Dialog, intents: &[Intent]) -> Text {
+    let verb = intents.first().map_or("change", |intent| intent.verb.id());
+    match dialog.targets.as_slice() {
+        [one] => format!("{verb} of `{}` requested", one.object.path()).into(),
+        many => format!("{verb} of {} objects requested", many.len()).into(),
+    }
+}

@@ -1,0 +1,287 @@
+//! What the engine reports. Reports of an older connection or of a closed screen are dropped.
+
+use super::{Effects, intents, moving};
+use crate::app::effect::Effect;
+use crate::app::screens::{Loaded, Screen};
+use crate::app::state::State;
+use crate::domain::application::ApplicationDetail;
+use crate::domain::finding::{Finding, Severity};
+use crate::domain::graph::ResourceTree;
+use crate::domain::object::Text;
+use crate::domain::status::Freshness;
+use crate::engine::protocol::{
+    Answer, Connection, Delta, Generation, LogLine, SourceName, Ticket, Update,
+};
+
+pub(super) fn on_update(state: &mut State, update: Update, out: &mut Effects) {
+    if generation_of(&update).is_some_and(|generation| generation != state.link.generation) {
+        return;
+    }
+    match update {
+        Update::Connection { connection, .. } => on_connection(state, connection),
+        Update::Freshness {
+            source, freshness, ..
+        } => on_freshness(state, source, freshness),
+        Update::Delta { ticket, delta, .. } => on_delta(state, ticket, delta),
+        Update::Application { ticket, detail, .. } => on_detail(state, ticket, detail),
+        Update::Tree { ticket, tree, .. } => on_tree(state, ticket, *tree),
+        Update::Logs {
+            ticket,
+            lines,
+            ended,
+        } => on_logs(state, ticket, lines, ended),
+        Update::Fetched { ticket, answer } => on_fetched(state, ticket, answer, out),
+        Update::Outcome { id, at, stage } => intents::on_outcome(state, id, at, stage),
+        Update::Trouble { finding, .. } => on_trouble(state, finding),
+    }
+}
+
+fn generation_of(update: &Update) -> Option<Generation> {
+    match update {
+        Update::Connection { generation, .. }
+        | Update::Freshness { generation, .. }
+        | Update::Delta { generation, .. }
+        | Update::Application { generation, .. }
+        | Update::Tree { generation, .. }
+        | Update::Trouble { generation, .. } => Some(*generation),
+        Update::Logs { .. } | Update::Fetched { .. } | Update::Outcome { .. } => None,
+    }
+}
+
+fn on_connection(state: &mut State, connection: Connection) {
+    if let Some(namespace) = &connection.restricted_to {
+        let sentence = format!(
+            "all namespaces cannot be listed; showing `{namespace}` only, because cluster-wide lists are forbidden"
+        );
+        let known = state.link.connection.as_ref();
+        if known.is_none_or(|known| known.restricted_to != connection.restricted_to) {
+            state.note(sentence);
+        }
+    }
+    state.dirty |= state.link.connection.as_ref() != Some(&connection);
+    state.link.connection = Some(connection);
+}
+
+fn on_freshness(state: &mut State, source: SourceName, freshness: Freshness) {
+    let complete = freshness == Freshness::Live;
+    let known = &mut state.link.freshness;
+    match known.iter_mut().find(|(known, _)| *known == source) {
+        Some((_, old)) if *old == freshness => return,
+        Some((_, old)) => *old = freshness,
+        None => known.push((source.clone(), freshness)),
+    }
+    state.dirty = true;
+    let SourceName::Kind(kind) = source else {
+        return;
+    };
+    for table in state.stack.iter_mut().filter_map(Screen::table_mut) {
+        if complete && table.view.kind == kind {
+            table.view.freeze_widths();
+        }
+    }
+}
+
+fn on_delta(state: &mut State, ticket: Ticket, delta: Delta) {
+    if !is_watched(state, ticket) {
+        return;
+    }
+    if Some(ticket) == state.tickets.namespaces {
+        note_namespaces(state, &delta);
+    }
+    let shown = state.screen().table();
+    let is_shown = shown.is_some_and(|table| table.view.kind == delta.kind);
+    if state.store.apply(delta) && is_shown {
+        state.dirty |= moving::refresh_table(state);
+    }
+}
+
+fn is_watched(state: &State, ticket: Ticket) -> bool {
+    let tickets = &state.tickets;
+    let tables = state.stack.iter().filter_map(Screen::table);
+    [tickets.applications, tickets.namespaces]
+        .into_iter()
+        .chain(tables.map(|table| table.ticket))
+        .any(|watched| watched == Some(ticket))
+}
+
+/// Keys 1 to 9 choose the first namespaces by name, until the user has chosen others.
+fn note_namespaces(state: &mut State, delta: &Delta) {
+    let crate::engine::protocol::Rows::Objects { rows, .. } = &delta.rows else {
+        return;
+    };
+    let mut names: Vec<Text> = rows.iter().map(|row| row.object.name.clone()).collect();
+    names.sort();
+    for name in names {
+        let favourites = &mut state.link.favourites;
+        if favourites.len() < 9 && !favourites.contains(&name) {
+            favourites.push(name);
+            state.dirty = true;
+        }
+    }
+}
+
+fn on_detail(state: &mut State, ticket: Ticket, detail: Option<Box<ApplicationDetail>>) {
+    for screen in &mut state.stack {
+        match screen {
+            Screen::Application(screen) if screen.ticket == Some(ticket) => {
+                // Another life of the same name is another Application; it is said, not shown.
+                screen.uid = screen
+                    .uid
+                    .clone()
+                    .or_else(|| detail.as_ref().map(|detail| detail.row.uid.clone()));
+                screen.detail = Loaded::Ready(detail.clone());
+                state.dirty = true;
+            }
+            Screen::History(screen) if screen.ticket == Some(ticket) => {
+                screen.uid = screen
+                    .uid
+                    .clone()
+                    .or_else(|| detail.as_ref().map(|detail| detail.row.uid.clone()));
+                screen.detail = Loaded::Ready(detail.clone());
+                state.dirty = true;
+            }
+            Screen::Application(_)
+            | Screen::History(_)
+            | Screen::Applications(_)
+            | Screen::Diff(_)
+            | Screen::Text(_)
+            | Screen::Events(_)
+            | Screen::Logs(_)
+            | Screen::Contexts(_)
+            | Screen::Namespaces(_)
+            | Screen::Kind(_)
+            | Screen::Help(_)
+            | Screen::Ledger(_) => {}
+        }
+    }
+}
+
+fn on_tree(state: &mut State, ticket: Ticket, tree: ResourceTree) {
+    let window = state.window();
+    let screens = state.stack.iter_mut().filter_map(|screen| match screen {
+        Screen::Application(screen) if screen.ticket == Some(ticket) => Some(screen),
+        Screen::Application(_)
+        | Screen::Applications(_)
+        | Screen::Diff(_)
+        | Screen::History(_)
+        | Screen::Text(_)
+        | Screen::Events(_)
+        | Screen::Logs(_)
+        | Screen::Contexts(_)
+        | Screen::Namespaces(_)
+        | Screen::Kind(_)
+        | Screen::Help(_)
+        | Screen::Ledger(_) => None,
+    });
+    for screen in screens {
+        if screen.tree_known && screen.tree == tree {
+            continue;
+        }
+        screen.set_tree(tree.clone());
+        screen.keep_in(window);
+        state.dirty = true;
+    }
+}
+
+fn on_logs(state: &mut State, ticket: Ticket, lines: Vec<LogLine>, ended: Option<Text>) {
+    let window = state.window();
+    let found = state.stack.iter_mut().find_map(|screen| match screen {
+        Screen::Logs(screen) if screen.ticket == Some(ticket) => Some(screen),
+        Screen::Logs(_)
+        | Screen::Applications(_)
+        | Screen::Application(_)
+        | Screen::Diff(_)
+        | Screen::History(_)
+        | Screen::Text(_)
+        | Screen::Events(_)
+        | Screen::Contexts(_)
+        | Screen::Namespaces(_)
+        | Screen::Kind(_)
+        | Screen::Help(_)
+        | Screen::Ledger(_) => None,
+    });
+    let Some(screen) = found else { return };
+    screen.push(lines);
+    if ended.is_some() {
+        screen.ended = ended;
+    }
+    if screen.autoscroll {
+        screen.top = screen.len().saturating_sub(window);
+    }
+    state.dirty = true;
+}
+
+fn on_fetched(
+    state: &mut State,
+    ticket: Ticket,
+    answer: Result<Answer, Finding>,
+    out: &mut Effects,
+) {
+    state.dirty = true;
+    if let Some((object, uid)) = state.tickets.edits.remove(&ticket) {
+        match answer {
+            Ok(Answer::Text { lines, .. }) => out.push(Effect::Edit {
+                object,
+                uid,
+                text: lines.join("\n") + "\n",
+            }),
+            Ok(_) => state.refuse("the server's answer was no manifest", "try again"),
+            Err(finding) => on_trouble(state, finding),
+        }
+        return;
+    }
+    if Some(ticket) == state.tickets.kinds {
+        if let Ok(Answer::Kinds(kinds)) = answer {
+            state.kinds = kinds;
+        }
+        return;
+    }
+    let is_contexts = Some(ticket) == state.tickets.contexts;
+    let open = state.stack.iter_mut().find(|screen| awaits(screen, ticket));
+    match (open, answer) {
+        (Some(screen), Ok(Answer::Contexts(contexts))) => {
+            if let Screen::Contexts(screen) = screen {
+                screen.loaded = true;
+                screen.problem = None;
+            }
+            state.contexts = contexts;
+        }
+        (None, Ok(Answer::Contexts(contexts))) if is_contexts => state.contexts = contexts,
+        (Some(screen), Ok(answer)) => super::objects::take_answer(screen, answer),
+        (Some(screen), Err(finding)) => super::objects::take_failure(screen, finding),
+        (None, Err(finding)) if is_contexts => on_trouble(state, finding),
+        (None, _) => {}
+    }
+}
+
+fn awaits(screen: &Screen, ticket: Ticket) -> bool {
+    let own = match screen {
+        Screen::Text(screen) => screen.ticket,
+        Screen::Diff(screen) => screen.ticket,
+        Screen::Events(screen) => screen.ticket,
+        Screen::Contexts(screen) => screen.ticket,
+        Screen::Applications(_)
+        | Screen::Application(_)
+        | Screen::History(_)
+        | Screen::Logs(_)
+        | Screen::Namespaces(_)
+        | Screen::Kind(_)
+        | Screen::Help(_)
+        | Screen::Ledger(_) => None,
+    };
+    own == Some(ticket)
+}
+
+fn on_trouble(state: &mut State, finding: Finding) {
+    let hint = finding.hint.as_deref().unwrap_or_default().to_owned();
+    match finding.severity {
+        Severity::Info => state.note(finding.sentence.clone()),
+        Severity::Warning | Severity::Error => state.refuse(finding.sentence.clone(), &hint),
+    }
+    // What nothing can be shown without is kept on screen, not only in a message that goes away.
+    let troubles = &mut state.link.troubles;
+    troubles.retain(|known| known.sentence != finding.sentence);
+    troubles.push(finding);
+    let excess = troubles.len().saturating_sub(20);
+    troubles.drain(..excess);
+}

@@ -1,0 +1,139 @@
+//! What is on screen as plain text: for a file or the clipboard.
+
+use super::Effects;
+use crate::app::columns::cell;
+use crate::app::effect::Effect;
+use crate::app::screens::{DiffLine, Screen, TableScreen, plural};
+use crate::app::state::State;
+use crate::store::Row;
+
+/// Writes what is shown to a file.
+pub(super) fn save(state: &mut State, out: &mut Effects) {
+    let name = file_name(state);
+    match text_of(state) {
+        Some(text) => out.push(Effect::Save { name, text }),
+        None => state.note("there is nothing to save here"),
+    }
+}
+
+/// Copies all of what is shown.
+pub(super) fn copy_all(state: &mut State, out: &mut Effects) {
+    match text_of(state) {
+        Some(text) => {
+            let what = format!("{} lines", text.lines().count()).into();
+            out.push(Effect::Copy { text, what });
+        }
+        None => state.note("there is nothing to copy here"),
+    }
+}
+
+fn file_name(state: &State) -> String {
+    let name = match state.screen() {
+        Screen::Applications(screen) | Screen::Namespaces(screen) | Screen::Kind(screen) => {
+            plural(&screen.view.kind)
+        }
+        Screen::Application(screen) => format!("application-{}", screen.object.name),
+        Screen::Diff(screen) => format!("diff-{}", screen.application.name),
+        Screen::History(screen) => format!("history-{}", screen.object.name),
+        Screen::Text(screen) => {
+            let word = screen.source.word();
+            format!("{word}-{}", screen.source.object().name)
+        }
+        Screen::Events(screen) => format!("events-{}", screen.object.name),
+        Screen::Logs(screen) => format!("logs-{}", screen.object.name),
+        Screen::Contexts(_) => "contexts".to_owned(),
+        Screen::Help(_) => "help".to_owned(),
+        Screen::Ledger(_) => "ledger".to_owned(),
+    };
+    let end = match state.screen() {
+        Screen::Text(screen) if screen.source.word() == "yaml" => "yaml",
+        Screen::Diff(_) => "diff",
+        Screen::Logs(_) => "log",
+        Screen::Text(_)
+        | Screen::Applications(_)
+        | Screen::Application(_)
+        | Screen::History(_)
+        | Screen::Events(_)
+        | Screen::Contexts(_)
+        | Screen::Namespaces(_)
+        | Screen::Kind(_)
+        | Screen::Help(_)
+        | Screen::Ledger(_) => "txt",
+    };
+    format!("{name}.{end}")
+}
+
+fn text_of(state: &State) -> Option<String> {
+    match state.screen() {
+        Screen::Applications(screen) | Screen::Namespaces(screen) | Screen::Kind(screen) => {
+            Some(table_text(state, screen))
+        }
+        Screen::Application(screen) => {
+            let rows = screen.rows().iter().map(|row| {
+                let indent = "  ".repeat(usize::from(row.depth));
+                match screen.node(row) {
+                    Some(node) => format!("{indent}{}", node.object),
+                    None => format!("{indent}{}", screen.object),
+                }
+            });
+            Some(rows.collect::<Vec<_>>().join("\n") + "\n")
+        }
+        Screen::Diff(screen) => screen.content.ready().map(|lines| diff_text(lines)),
+        Screen::Text(screen) => screen.content.ready().map(|lines| lines.join("\n") + "\n"),
+        Screen::Logs(screen) => {
+            let lines = screen.visible(0).map(|line| {
+                let at = line.at.map(|at| at.to_rfc3339() + " ").unwrap_or_default();
+                let gap = if line.origin.is_empty() { "" } else { " " };
+                format!("{at}{}{gap}{}", line.origin, line.text)
+            });
+            Some(lines.collect::<Vec<_>>().join("\n") + "\n")
+        }
+        Screen::Events(screen) => screen.content.ready().map(|events| {
+            let lines = events.iter().map(|event| {
+                let at = event
+                    .last_seen
+                    .map(|at| at.to_rfc3339())
+                    .unwrap_or_default();
+                format!("{at}\t{}\t{}\t{}", event.count, event.reason, event.message)
+            });
+            lines.collect::<Vec<_>>().join("\n") + "\n"
+        }),
+        Screen::Help(screen) => {
+            let rows = screen.rows.iter();
+            let lines = rows.map(|row| format!("{}\t{}\t:{}", row.keys, row.title, row.word));
+            Some(lines.collect::<Vec<_>>().join("\n") + "\n")
+        }
+        Screen::History(_) | Screen::Contexts(_) | Screen::Ledger(_) => None,
+    }
+}
+
+fn table_text(state: &State, screen: &TableScreen) -> String {
+    let columns = screen.view.columns();
+    let titles: Vec<&str> = columns.iter().map(|column| &*column.title).collect();
+    let mut text = titles.join("\t") + "\n";
+    let table = state.store.table(&screen.view.kind);
+    let rows = screen.view.visible().iter();
+    for row in rows.filter_map(|id| table.and_then(|table| table.row(*id))) {
+        text.push_str(&row_text(state, screen, row));
+        text.push('\n');
+    }
+    text
+}
+
+fn row_text(state: &State, screen: &TableScreen, row: &Row) -> String {
+    let columns = screen.view.columns().iter();
+    let cells = columns.map(|column| cell(row, column.id, state.now.platform));
+    cells.collect::<Vec<_>>().join("\t")
+}
+
+fn diff_text(lines: &[DiffLine]) -> String {
+    let lines = lines.iter().map(|line| match line {
+        DiffLine::Object { object, .. } => format!("--- {object}"),
+        DiffLine::Note(text) => format!("# {text}"),
+        DiffLine::Same(text) => format!("  {text}"),
+        DiffLine::Added(text) => format!("+ {text}"),
+        DiffLine::Removed(text) => format!("- {text}"),
+        DiffLine::Skipped(count) => format!("@@ {count} equal lines @@"),
+    });
+    lines.collect::<Vec<_>>().join("\n") + "\n"
+}

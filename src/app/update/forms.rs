@@ -1,0 +1,344 @@
+//! The fields of each dialog, and the intents they make.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "fields of other kinds do not take part"
+)]
+
+use super::preview::{short, word_of};
+use super::subject::application_row;
+use crate::app::overlays::dialog::{Dialog, Field, FieldId, FieldValue, Form, Target};
+use crate::app::state::State;
+use crate::domain::application::AutoSync;
+use crate::domain::intent::{Cascade, Intent, Propagation, Switch, SyncRequest, Verb};
+use crate::domain::object::Text;
+use tui_input::Input;
+
+/// Sync options that a dialog offers (Argo CD, "Sync Options").
+const OPTIONS: &[&str] = &[
+    "CreateNamespace=true",
+    "ServerSideApply=true",
+    "ApplyOutOfSyncOnly=true",
+    "PruneLast=true",
+    "Replace=true",
+    "Validate=false",
+];
+const CASCADES: &[&str] = &["foreground", "background", "none: keep what it manages"];
+const PROPAGATIONS: &[&str] = &["background", "foreground", "orphan"];
+
+/// Returns the fields of a dialog as they are at first.
+pub(super) fn fields(
+    state: &State,
+    form: &Form,
+    targets: &[Target],
+    resources: usize,
+) -> Vec<Field> {
+    match form {
+        Form::Sync => sync_fields(resources),
+        Form::Rollback { .. } => vec![
+            toggle(
+                FieldId::Prune,
+                "Prune",
+                false,
+                "delete what that revision has not",
+            ),
+            toggle(FieldId::DryRun, "Dry run", false, "only check"),
+        ],
+        Form::Switches { was } => vec![
+            toggle(
+                FieldId::AutoSync,
+                "Auto-sync",
+                was[0],
+                "apply git by itself",
+            ),
+            toggle(
+                FieldId::SelfHeal,
+                "Self-heal",
+                was[1],
+                "revert changes made elsewhere",
+            ),
+            toggle(FieldId::Prune, "Prune", was[2], "delete what left git"),
+        ],
+        Form::DeleteApplication => vec![choice(FieldId::Cascade, "Cascade", CASCADES)],
+        Form::Delete => vec![
+            choice(FieldId::Propagation, "Dependents", PROPAGATIONS),
+            toggle(FieldId::Force, "Force", false, "without a grace period"),
+        ],
+        Form::Scale => vec![Field {
+            id: FieldId::Replicas,
+            label: "Replicas".into(),
+            value: FieldValue::Text(Input::new(replicas_now(state, targets))),
+            hint: "0 stops it".into(),
+        }],
+        Form::Terminate
+        | Form::ConfirmDeletion
+        | Form::Restart
+        | Form::Replace { .. }
+        | Form::Worded(_) => Vec::new(),
+    }
+}
+
+fn sync_fields(resources: usize) -> Vec<Field> {
+    let mut fields = vec![
+        Field {
+            id: FieldId::Revision,
+            label: "Revision".into(),
+            value: FieldValue::Text(Input::default()),
+            hint: "empty: the target revision".into(),
+        },
+        toggle(FieldId::Prune, "Prune", false, "delete what left git"),
+        toggle(FieldId::DryRun, "Dry run", false, "only check"),
+        toggle(
+            FieldId::Force,
+            "Force",
+            false,
+            "delete and create again where needed",
+        ),
+        toggle(FieldId::ApplyOnly, "Apply only", false, "skip hooks"),
+    ];
+    fields.extend((0..resources).map(|number| {
+        let mut field = toggle(FieldId::Resource(number), "", true, "");
+        field.hint = "only what is ticked".into();
+        field
+    }));
+    fields.push(toggle(
+        FieldId::ReplaceOptions,
+        "Own sync options",
+        false,
+        "instead of those of the spec",
+    ));
+    let options = OPTIONS.iter();
+    fields.extend(options.map(|option| toggle(FieldId::Option(option), option, false, "")));
+    fields
+}
+
+fn toggle(id: FieldId, label: &str, on: bool, hint: &str) -> Field {
+    Field {
+        id,
+        label: label.into(),
+        value: FieldValue::Toggle(on),
+        hint: hint.into(),
+    }
+}
+
+fn choice(id: FieldId, label: &str, options: &'static [&'static str]) -> Field {
+    Field {
+        id,
+        label: label.into(),
+        value: FieldValue::Choice { options, chosen: 0 },
+        hint: "".into(),
+    }
+}
+
+/// What the server's table says is wanted: `2/3` wants 3.
+fn replicas_now(state: &State, targets: &[Target]) -> String {
+    let row = targets.first().and_then(|target| {
+        let table = state.store.table(&target.object.kind)?;
+        let columns = table.columns()?;
+        let wanted = ["Ready", "Desired"];
+        let number = columns
+            .iter()
+            .position(|column| wanted.iter().any(|name| *column.name == **name))?;
+        table.find(&target.object)?.generic()?.cells.get(number)
+    });
+    let cell = row.map(|cell| &**cell).unwrap_or_default();
+    let digits = cell.rsplit('/').next().unwrap_or_default();
+    digits.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Returns what confirming would ask for now.
+///
+/// # Errors
+/// A sentence that says why it cannot be asked like this.
+pub(super) fn intents(state: &State, dialog: &Dialog) -> Result<Vec<Intent>, String> {
+    let mut intents = Vec::new();
+    for target in &dialog.targets {
+        for verb in verbs(state, dialog, target)? {
+            intents.push(Intent {
+                target: target.object.clone(),
+                uid: target.uid.clone(),
+                verb,
+            });
+        }
+    }
+    if intents.is_empty() {
+        return Err("nothing would change".to_owned());
+    }
+    Ok(intents)
+}
+
+fn verbs(state: &State, dialog: &Dialog, target: &Target) -> Result<Vec<Verb>, String> {
+    Ok(vec![match &dialog.form {
+        Form::Sync => Verb::Sync(sync_request(state, dialog, target)?),
+        Form::Terminate => Verb::Terminate,
+        Form::Rollback { history_id, .. } => {
+            refuse_automated(state, target, "roll back")?;
+            Verb::Rollback {
+                history_id: *history_id,
+                prune: is_on(dialog, &FieldId::Prune),
+                dry_run: is_on(dialog, &FieldId::DryRun),
+            }
+        }
+        Form::Switches { .. } => return switch_verbs(state, dialog, target),
+        Form::DeleteApplication => {
+            Verb::DeleteApplication(match chosen(dialog, &FieldId::Cascade) {
+                0 => Cascade::Foreground,
+                1 => Cascade::Background,
+                _ => Cascade::NonCascading,
+            })
+        }
+        Form::ConfirmDeletion => Verb::ConfirmDeletion,
+        Form::Restart => Verb::Restart,
+        Form::Scale => Verb::Scale {
+            replicas: replicas(dialog)?,
+        },
+        Form::Delete => Verb::Delete {
+            propagation: match chosen(dialog, &FieldId::Propagation) {
+                0 => Propagation::Background,
+                1 => Propagation::Foreground,
+                _ => Propagation::Orphan,
+            },
+            force: is_on(dialog, &FieldId::Force),
+        },
+        Form::Replace { manifest } => Verb::Replace {
+            manifest: manifest.clone(),
+        },
+        Form::Worded(verb) => (**verb).clone(),
+    }])
+}
+
+fn sync_request(state: &State, dialog: &Dialog, target: &Target) -> Result<SyncRequest, String> {
+    let ticked = dialog.fields.iter().filter_map(|field| match field.id {
+        FieldId::Resource(number) if is_on(dialog, &field.id) => {
+            dialog.resources.get(number).cloned()
+        }
+        _ => None,
+    });
+    let resources: Vec<_> = ticked.collect();
+    if resources.is_empty() && !dialog.resources.is_empty() {
+        return Err("choose at least one object, or sync the whole Application".to_owned());
+    }
+    let typed = text(dialog, &FieldId::Revision);
+    let revision: Option<Text> = (!typed.is_empty()).then(|| typed.into());
+    if revision.is_some() && !is_on(dialog, &FieldId::DryRun) {
+        refuse_automated(state, target, "sync to another revision")?;
+    }
+    let options: Vec<Text> = dialog
+        .fields
+        .iter()
+        .filter_map(|field| match field.id {
+            FieldId::Option(option) if is_on(dialog, &field.id) => Some(option.into()),
+            _ => None,
+        })
+        .collect();
+    Ok(SyncRequest {
+        revision,
+        prune: is_on(dialog, &FieldId::Prune),
+        dry_run: is_on(dialog, &FieldId::DryRun),
+        force: is_on(dialog, &FieldId::Force),
+        apply_only: is_on(dialog, &FieldId::ApplyOnly),
+        resources,
+        sync_options: is_on(dialog, &FieldId::ReplaceOptions).then_some(options),
+    })
+}
+
+/// Argo CD refuses both while auto-sync is on (`server/application/application.go`).
+fn refuse_automated(state: &State, target: &Target, what: &str) -> Result<(), String> {
+    let row = application_row(state, &target.object);
+    if row.is_some_and(|app| app.auto_sync.on) {
+        return Err(format!(
+            "cannot {what} while auto-sync is on for `{}`; turn it off first",
+            target.object.path()
+        ));
+    }
+    Ok(())
+}
+
+fn switch_verbs(state: &State, dialog: &Dialog, target: &Target) -> Result<Vec<Verb>, String> {
+    let row = application_row(state, &target.object);
+    let now = row.map(|app| app.auto_sync).unwrap_or_default();
+    let wanted = [
+        (Switch::AutoSync, FieldId::AutoSync, now.on),
+        (Switch::SelfHeal, FieldId::SelfHeal, now.self_heal),
+        (Switch::Prune, FieldId::Prune, now.prune),
+    ];
+    let auto = is_on(dialog, &FieldId::AutoSync);
+    let verbs: Vec<Verb> = wanted
+        .into_iter()
+        .filter(|(_, field, is)| is_on(dialog, field) != *is)
+        .map(|(switch, field, _)| Verb::Switch {
+            switch,
+            on: is_on(dialog, &field),
+        })
+        .collect();
+    let needs_auto = verbs.iter().any(|verb| {
+        matches!(
+            verb,
+            Verb::Switch {
+                switch: Switch::SelfHeal | Switch::Prune,
+                ..
+            }
+        )
+    });
+    if needs_auto && !auto && !now.present {
+        return Err("self-heal and prune belong to auto-sync; turn it on as well".to_owned());
+    }
+    Ok(verbs)
+}
+
+/// The switches as three booleans: auto-sync, self-heal, prune.
+pub(super) fn switches_of(auto: AutoSync) -> [bool; 3] {
+    [auto.on, auto.self_heal, auto.prune]
+}
+
+fn replicas(dialog: &Dialog) -> Result<u32, String> {
+    let typed = text(dialog, &FieldId::Replicas);
+    let number: Option<u32> = typed.parse().ok().filter(|number| *number <= 10_000);
+    number.ok_or_else(|| format!("`{}` is not a number of replicas", short(&typed)))
+}
+
+fn field<'dialog>(dialog: &'dialog Dialog, id: &FieldId) -> Option<&'dialog Field> {
+    dialog.fields.iter().find(|field| field.id == *id)
+}
+
+fn is_on(dialog: &Dialog, id: &FieldId) -> bool {
+    matches!(
+        field(dialog, id),
+        Some(Field {
+            value: FieldValue::Toggle(true),
+            ..
+        })
+    )
+}
+
+fn text(dialog: &Dialog, id: &FieldId) -> String {
+    match field(dialog, id).map(|field| &field.value) {
+        Some(FieldValue::Text(input)) => input.value().trim().to_owned(),
+        Some(FieldValue::Toggle(_) | FieldValue::Choice { .. }) | None => String::new(),
+    }
+}
+
+fn chosen(dialog: &Dialog, id: &FieldId) -> usize {
+    match field(dialog, id).map(|field| &field.value) {
+        Some(FieldValue::Choice { chosen, .. }) => *chosen,
+        Some(FieldValue::Toggle(_) | FieldValue::Text(_)) | None => 0,
+    }
+}
+
+/// Returns what stands above the dialog.
+pub(super) fn title(form: &Form) -> String {
+    let title = match form {
+        Form::Sync => "Sync",
+        Form::Terminate => "Terminate the operation",
+        Form::Rollback { .. } => "Roll back",
+        Form::Switches { .. } => "Auto-sync, self-heal, prune",
+        Form::DeleteApplication => "Delete Application",
+        Form::ConfirmDeletion => "Confirm deletion",
+        Form::Restart => "Restart",
+        Form::Scale => "Scale",
+        Form::Delete => "Delete",
+        Form::Replace { .. } => "Replace by the edited manifest",
+        Form::Worded(verb) => return word_of(verb),
+    };
+    title.to_owned()
+}

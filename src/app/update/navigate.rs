@@ -1,0 +1,530 @@
+//! Going places: opening and closing screens, history, contexts and namespaces.
+//!
+//! The Applications table is always at the bottom of the stack; its subscription lives as long
+//! as the connection. Every other screen brings its own and takes it away when it closes.
+
+use super::{Effects, choose, moving};
+use crate::app::effect::Effect;
+use crate::app::screens::text::Search;
+use crate::app::screens::{
+    ApplicationScreen, ContextsScreen, DiffScreen, EventsScreen, HistoryScreen, LedgerScreen,
+    ListCursor, Loaded, LogsScreen, Place, Screen, TableScreen, TextScreen, TextSource,
+    applications,
+};
+use crate::app::state::State;
+use crate::domain::kind::info_named;
+use crate::domain::object::{GroupKind, ObjectRef, Text, Uid};
+use crate::engine::protocol::{Fetch, Generation, Request, Scope, Ticket, Topic};
+
+/// How many stacks of places are remembered.
+const REMEMBERED: usize = 50;
+
+pub(super) fn start(state: &mut State, out: &mut Effects) {
+    state.history.visited = vec![places(state)];
+    if state.link.nothing.is_some() {
+        return;
+    }
+    connect(state, out);
+    let ticket = state.tickets.next();
+    state.tickets.contexts = Some(ticket);
+    fetch(ticket, Fetch::Contexts, out);
+}
+
+/// Starts a new connection to the link's context and scope; everything known is forgotten.
+pub(super) fn connect(state: &mut State, out: &mut Effects) {
+    state.link.generation = Generation(state.link.generation.0 + 1);
+    state.link.connection = None;
+    state.link.freshness.clear();
+    state.link.troubles.clear();
+    state.link.nothing = None;
+    state.store.clear();
+    state.kinds.clear();
+    state.tickets.edits.clear();
+    out.push(Effect::Engine(Request::Connect {
+        generation: state.link.generation,
+        context: state.link.context.clone(),
+        scope: state.link.scope.clone(),
+    }));
+    let ticket = state.tickets.next();
+    state.tickets.applications = Some(ticket);
+    subscribe(ticket, Topic::Kind(applications()), out);
+    let ticket = state.tickets.next();
+    state.tickets.namespaces = Some(ticket);
+    subscribe(ticket, Topic::Namespaces, out);
+    let ticket = state.tickets.next();
+    state.tickets.kinds = Some(ticket);
+    fetch(ticket, Fetch::Kinds, out);
+    for number in 0..state.stack.len() {
+        subscribe_again(state, number, out);
+    }
+    state.dirty = true;
+}
+
+fn subscribe_again(state: &mut State, number: usize, out: &mut Effects) {
+    let base = state.tickets.applications;
+    let namespaces = state.tickets.namespaces;
+    let ticket = state.tickets.next();
+    let Some(screen) = state.stack.get_mut(number) else {
+        return;
+    };
+    match screen {
+        Screen::Applications(table) => {
+            table.view.forget_rows();
+            table.ticket = base;
+        }
+        Screen::Namespaces(table) => {
+            table.view.forget_rows();
+            table.ticket = namespaces;
+        }
+        Screen::Kind(table) => {
+            table.view.forget_rows();
+            table.ticket = Some(ticket);
+            subscribe(ticket, Topic::Kind(table.view.kind.clone()), out);
+        }
+        Screen::Application(screen) => {
+            screen.ticket = Some(ticket);
+            subscribe(ticket, Topic::Application(screen.object.clone()), out);
+        }
+        Screen::History(screen) => {
+            screen.ticket = Some(ticket);
+            subscribe(ticket, Topic::Application(screen.object.clone()), out);
+        }
+        Screen::Logs(screen) => {
+            screen.clear();
+            screen.ticket = Some(ticket);
+            subscribe(ticket, logs_topic(screen), out);
+        }
+        Screen::Text(_)
+        | Screen::Diff(_)
+        | Screen::Events(_)
+        | Screen::Contexts(_)
+        | Screen::Help(_)
+        | Screen::Ledger(_) => {}
+    }
+}
+
+/// Watches another namespace, or all.
+pub(super) fn set_scope(state: &mut State, scope: Scope, out: &mut Effects) {
+    if state.link.scope == scope {
+        return;
+    }
+    if let Scope::Namespace(namespace) = &scope {
+        remember_favourite(state, namespace.clone());
+    }
+    let to = match &scope {
+        Scope::All => "all namespaces".to_owned(),
+        Scope::Namespace(namespace) => format!("namespace `{namespace}`"),
+    };
+    state.link.scope = scope;
+    keep_tables_only(state, out);
+    connect(state, out);
+    state.note(format!("showing {to}"));
+}
+
+/// Connects to another context; what belonged to the old one is closed.
+pub(super) fn set_context(state: &mut State, context: Text, out: &mut Effects) {
+    close_down_to(state, 1, out);
+    state.link.context = Some(context);
+    state.link.scope = Scope::All;
+    state.link.favourites.clear();
+    if let Some(Screen::Applications(table)) = state.stack.first_mut() {
+        *table = TableScreen::new(applications());
+    }
+    connect(state, out);
+    remember(state);
+}
+
+fn keep_tables_only(state: &mut State, out: &mut Effects) {
+    let tables = state
+        .stack
+        .iter()
+        .take_while(|screen| screen.table().is_some());
+    let kept = tables.count().max(1);
+    close_down_to(state, kept, out);
+    // A table of namespaces was only opened to choose one.
+    if matches!(state.screen(), Screen::Namespaces(_)) {
+        close_down_to(state, 1, out);
+    }
+}
+
+fn remember_favourite(state: &mut State, namespace: Text) {
+    let favourites = &mut state.link.favourites;
+    if !favourites.contains(&namespace) {
+        favourites.insert(0, namespace);
+        favourites.truncate(9);
+    }
+}
+
+/// Goes to a place: back to it when it is open already, else above the present screen. A table
+/// of a kind opens above Applications alone.
+pub(super) fn go(state: &mut State, place: Place, out: &mut Effects) {
+    open(state, place, None, out);
+    remember(state);
+}
+
+/// Opens an object's place whose life is known.
+pub(super) fn go_to(state: &mut State, place: Place, uid: Option<Uid>, out: &mut Effects) {
+    open(state, place, uid, out);
+    remember(state);
+}
+
+fn open(state: &mut State, place: Place, uid: Option<Uid>, out: &mut Effects) {
+    state.dirty = true;
+    let found = state
+        .stack
+        .iter()
+        .position(|screen| screen.place() == place);
+    if let Some(found) = found {
+        close_down_to(state, found + 1, out);
+        moving::refresh_table(state);
+        return;
+    }
+    if matches!(place, Place::Kind(_)) {
+        close_down_to(state, 1, out);
+    }
+    let screen = make(state, place, uid, out);
+    state.stack.push(screen);
+    moving::refresh_table(state);
+    moving::relayout(state, |_| ());
+}
+
+fn make(state: &mut State, place: Place, uid: Option<Uid>, out: &mut Effects) -> Screen {
+    let ticket = state.tickets.next();
+    match place {
+        Place::Kind(kind) => make_table(state, kind, ticket, out),
+        Place::Application(object) => {
+            let mut screen = ApplicationScreen::new(object.clone(), uid);
+            screen.ticket = Some(ticket);
+            subscribe(ticket, Topic::Application(object), out);
+            Screen::Application(Box::new(screen))
+        }
+        Place::Diff {
+            application,
+            object,
+        } => {
+            let what = Fetch::Diff {
+                application: application.clone(),
+                object: object.clone(),
+            };
+            fetch(ticket, what, out);
+            Screen::Diff(DiffScreen {
+                application,
+                object,
+                ticket: Some(ticket),
+                content: Loaded::Waiting,
+                top: 0,
+                left: 0,
+                full: false,
+                diffs: Vec::new(),
+            })
+        }
+        Place::History(object) => {
+            subscribe(ticket, Topic::Application(object.clone()), out);
+            Screen::History(HistoryScreen {
+                object,
+                uid,
+                ticket: Some(ticket),
+                detail: Loaded::Waiting,
+                cursor: ListCursor::default(),
+            })
+        }
+        Place::Text(source) => make_text(source, ticket, out),
+        Place::Events(object) => {
+            let what = Fetch::Events {
+                object: object.clone(),
+            };
+            fetch(ticket, what, out);
+            Screen::Events(EventsScreen {
+                object,
+                ticket: Some(ticket),
+                content: Loaded::Waiting,
+                cursor: ListCursor::default(),
+            })
+        }
+        Place::Logs { object, previous } => {
+            let mut screen = LogsScreen::new(object, previous);
+            screen.ticket = Some(ticket);
+            subscribe(ticket, logs_topic(&screen), out);
+            Screen::Logs(screen)
+        }
+        Place::Contexts => {
+            fetch(ticket, Fetch::Contexts, out);
+            Screen::Contexts(ContextsScreen {
+                ticket: Some(ticket),
+                problem: None,
+                loaded: !state.contexts.is_empty(),
+                cursor: ListCursor::default(),
+            })
+        }
+        Place::Help => Screen::Help(choose::help_screen(state)),
+        Place::Aliases => Screen::Help(choose::aliases_screen(state)),
+        Place::Ledger => Screen::Ledger(LedgerScreen::default()),
+    }
+}
+
+fn make_table(state: &State, kind: GroupKind, ticket: Ticket, out: &mut Effects) -> Screen {
+    let mut table = TableScreen::new(kind.clone());
+    if Place::Kind(kind.clone()) == Place::namespaces() {
+        table.ticket = state.tickets.namespaces;
+        return Screen::Namespaces(table);
+    }
+    table.ticket = Some(ticket);
+    subscribe(ticket, Topic::Kind(kind), out);
+    Screen::Kind(table)
+}
+
+fn make_text(source: TextSource, ticket: Ticket, out: &mut Effects) -> Screen {
+    fetch(ticket, fetch_of(&source), out);
+    Screen::Text(TextScreen {
+        source,
+        ticket: Some(ticket),
+        content: Loaded::Waiting,
+        top: 0,
+        left: 0,
+        wrap: false,
+        full: false,
+        search: Search::default(),
+    })
+}
+
+fn fetch_of(source: &TextSource) -> Fetch {
+    match source.clone() {
+        TextSource::Yaml {
+            object,
+            reveal_secrets,
+        } => Fetch::Yaml {
+            object,
+            reveal_secrets,
+        },
+        TextSource::Describe(object) => Fetch::Describe { object },
+        TextSource::Why(object) => Fetch::Why { object },
+    }
+}
+
+pub(super) fn logs_topic(screen: &LogsScreen) -> Topic {
+    Topic::Logs {
+        object: screen.object.clone(),
+        options: screen.options.clone(),
+    }
+}
+
+/// Asks again for what the shown screen fetched once; returns whether it fetches at all.
+pub(super) fn fetch_again(state: &mut State, out: &mut Effects) -> bool {
+    let ticket = state.tickets.next();
+    match state.screen_mut() {
+        Screen::Text(screen) => {
+            screen.ticket = Some(ticket);
+            let what = fetch_of(&screen.source);
+            fetch(ticket, what, out);
+        }
+        Screen::Diff(screen) => {
+            screen.ticket = Some(ticket);
+            let what = Fetch::Diff {
+                application: screen.application.clone(),
+                object: screen.object.clone(),
+            };
+            fetch(ticket, what, out);
+        }
+        Screen::Events(screen) => {
+            screen.ticket = Some(ticket);
+            let object = screen.object.clone();
+            fetch(ticket, Fetch::Events { object }, out);
+        }
+        Screen::Contexts(screen) => {
+            screen.ticket = Some(ticket);
+            fetch(ticket, Fetch::Contexts, out);
+        }
+        Screen::Logs(_) => follow_again(state, out),
+        Screen::Applications(_)
+        | Screen::Application(_)
+        | Screen::History(_)
+        | Screen::Namespaces(_)
+        | Screen::Kind(_)
+        | Screen::Help(_)
+        | Screen::Ledger(_) => return false,
+    }
+    true
+}
+
+/// Subscribes to the shown log anew, after its options changed.
+pub(super) fn follow_again(state: &mut State, out: &mut Effects) {
+    let ticket = state.tickets.next();
+    let Screen::Logs(screen) = state.screen_mut() else {
+        return;
+    };
+    if let Some(ticket) = screen.ticket.replace(ticket) {
+        out.push(Effect::Engine(Request::Unsubscribe { ticket }));
+    }
+    screen.clear();
+    screen.autoscroll = true;
+    subscribe(ticket, logs_topic(screen), out);
+}
+
+/// Closes the shown screen; the last one stays.
+pub(super) fn back(state: &mut State, out: &mut Effects) {
+    let depth = state.stack.len();
+    if depth > 1 {
+        close_down_to(state, depth - 1, out);
+        moving::refresh_table(state);
+        remember(state);
+    }
+}
+
+fn close_down_to(state: &mut State, depth: usize, out: &mut Effects) {
+    while state.stack.len() > depth.max(1) {
+        let Some(closed) = state.stack.pop() else {
+            return;
+        };
+        close(state, &closed, out);
+    }
+    state.dirty = true;
+}
+
+fn close(state: &mut State, screen: &Screen, out: &mut Effects) {
+    let ticket = match screen {
+        Screen::Kind(table) => {
+            state.store.forget(&table.view.kind);
+            table.ticket
+        }
+        Screen::Application(screen) => screen.ticket,
+        Screen::History(screen) => screen.ticket,
+        Screen::Logs(screen) => screen.ticket,
+        // Their subscription is the connection's, or they have none.
+        Screen::Applications(_)
+        | Screen::Namespaces(_)
+        | Screen::Diff(_)
+        | Screen::Text(_)
+        | Screen::Events(_)
+        | Screen::Contexts(_)
+        | Screen::Help(_)
+        | Screen::Ledger(_) => None,
+    };
+    if let Some(ticket) = ticket {
+        out.push(Effect::Engine(Request::Unsubscribe { ticket }));
+    }
+}
+
+fn places(state: &State) -> Vec<Place> {
+    state.stack.iter().map(Screen::place).collect()
+}
+
+fn remember(state: &mut State) {
+    let here = places(state);
+    let history = &mut state.history;
+    if history.visited.get(history.position) == Some(&here) {
+        return;
+    }
+    history.visited.truncate(history.position + 1);
+    history.visited.push(here);
+    if history.visited.len() > REMEMBERED {
+        history.visited.remove(0);
+    }
+    history.position = history.visited.len() - 1;
+}
+
+/// Walks the history: -1 is back, 1 is forward.
+pub(super) fn walk(state: &mut State, step: isize, out: &mut Effects) {
+    let Some(position) = state.history.position.checked_add_signed(step) else {
+        state.note("there is nothing further back");
+        return;
+    };
+    let Some(stack) = state.history.visited.get(position).cloned() else {
+        state.note("there is nothing further on");
+        return;
+    };
+    state.history.position = position;
+    restore(state, stack, out);
+}
+
+/// Switches to the place before this one; again, and it is back here.
+pub(super) fn last_place(state: &mut State, out: &mut Effects) {
+    let position = state.history.position;
+    let other = if position > 0 {
+        position - 1
+    } else {
+        position + 1
+    };
+    let Some(stack) = state.history.visited.get(other).cloned() else {
+        state.note("there is no other place yet");
+        return;
+    };
+    let here = places(state);
+    if let Some(place) = state.history.visited.get_mut(other) {
+        *place = here;
+    }
+    if let Some(place) = state.history.visited.get_mut(position) {
+        place.clone_from(&stack);
+    }
+    restore(state, stack, out);
+}
+
+fn restore(state: &mut State, stack: Vec<Place>, out: &mut Effects) {
+    let shared = places(state)
+        .iter()
+        .zip(&stack)
+        .take_while(|(open, wanted)| open == wanted)
+        .count();
+    close_down_to(state, shared, out);
+    for place in stack.into_iter().skip(state.stack.len()) {
+        let uid = match &place {
+            Place::Application(object) | Place::History(object) => {
+                state.store.row(object).map(|row| row.uid().clone())
+            }
+            Place::Kind(_)
+            | Place::Diff { .. }
+            | Place::Text(_)
+            | Place::Events(_)
+            | Place::Logs { .. }
+            | Place::Contexts
+            | Place::Help
+            | Place::Aliases
+            | Place::Ledger => None,
+        };
+        open(state, place, uid, out);
+    }
+    moving::refresh_table(state);
+}
+
+/// Returns the kind that a typed word names, known here or found on the server.
+pub fn kind_named(state: &State, word: &str) -> Option<GroupKind> {
+    if let Some(info) = info_named(word) {
+        return Some(info.group_kind());
+    }
+    let mut kinds = state.kinds.iter();
+    kinds
+        .find(|entry| {
+            let full = format!("{}.{}", entry.plural, entry.kind.group);
+            entry.plural.eq_ignore_ascii_case(word)
+                || entry.kind.kind.eq_ignore_ascii_case(word)
+                || full.eq_ignore_ascii_case(word)
+                || entry
+                    .short_names
+                    .iter()
+                    .any(|short| short.eq_ignore_ascii_case(word))
+        })
+        .map(|entry| entry.kind.clone())
+}
+
+/// Returns an object's reference in the connected cluster.
+pub(super) fn object_here(
+    state: &State,
+    kind: GroupKind,
+    namespace: Option<Text>,
+    name: Text,
+) -> Option<ObjectRef> {
+    let connection = state.link.connection.as_ref()?;
+    Some(ObjectRef {
+        cluster: connection.cluster.clone(),
+        kind,
+        namespace,
+        name,
+    })
+}
+
+pub(super) fn fetch(ticket: Ticket, what: Fetch, out: &mut Effects) {
+    out.push(Effect::Engine(Request::Fetch { ticket, what }));
+}
+
+fn subscribe(ticket: Ticket, topic: Topic, out: &mut Effects) {
+    out.push(Effect::Engine(Request::Subscribe { ticket, topic }));
+}
