@@ -7,6 +7,7 @@ mod act;
 mod backoff;
 mod connect;
 mod discovery;
+mod facts;
 mod fault;
 mod fetch;
 pub mod live;
