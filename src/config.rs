@@ -105,6 +105,7 @@ const VARIABLES: &[&str] = &[
     "TIPHYS_ASCII",
     "TIPHYS_CONFIG",
     "TIPHYS_LOG_FILE",
+    "KUBECONFIG",
     "NO_COLOR",
     "VISUAL",
     "EDITOR",
