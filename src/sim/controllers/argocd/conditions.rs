@@ -29,27 +29,36 @@ pub fn renewed(before: &Value, found: &[Condition], now: DateTime<Utc>) -> Vec<V
         let same = |one: &&Value| {
             json::text(one, &["type"]) == *kind && json::text(one, &["message"]) == message
         };
-        let one = known.iter().find(same).cloned().unwrap_or_else(|| {
-            make!({"type": kind, "message": message, "lastTransitionTime": stamp(now)})
-        });
+        let one = known.iter().find(same).cloned().unwrap_or_else(
+            || make!({"type": kind, "message": message, "lastTransitionTime": stamp(now)}),
+        );
         if !conditions.contains(&one) {
             conditions.push(one);
         }
     }
     conditions.sort_by_key(|one| {
-        (json::text(one, &["type"]).to_owned(), json::text(one, &["message"]).to_owned())
+        (
+            json::text(one, &["type"]).to_owned(),
+            json::text(one, &["message"]).to_owned(),
+        )
     });
     conditions
 }
 
 /// Returns whether a condition stops a sync.
 pub fn is_error(kind: &str) -> bool {
-    matches!(kind, "ComparisonError" | "InvalidSpecError" | "UnknownError")
+    matches!(
+        kind,
+        "ComparisonError" | "InvalidSpecError" | "UnknownError"
+    )
 }
 
 /// Writes conditions for an operation's message.
 pub fn written(conditions: &[Condition]) -> String {
-    let lines: Vec<_> = conditions.iter().map(|(kind, message)| format!("{kind}: {message}")).collect();
+    let lines: Vec<_> = conditions
+        .iter()
+        .map(|(kind, message)| format!("{kind}: {message}"))
+        .collect();
     lines.join(";")
 }
 
@@ -63,11 +72,23 @@ mod tests {
 
     #[test]
     fn a_condition_that_stays_keeps_its_time() {
-        let first = renewed(&Value::Null, &[("SyncError", "x".to_owned())], at("2026-11-21T10:00:00Z"));
+        let first = renewed(
+            &Value::Null,
+            &[("SyncError", "x".to_owned())],
+            at("2026-11-21T10:00:00Z"),
+        );
         let status = make!({"conditions": first});
 
-        let again = renewed(&status, &[("SyncError", "x".to_owned())], at("2026-11-21T11:00:00Z"));
-        let other = renewed(&status, &[("SyncError", "y".to_owned())], at("2026-11-21T11:00:00Z"));
+        let again = renewed(
+            &status,
+            &[("SyncError", "x".to_owned())],
+            at("2026-11-21T11:00:00Z"),
+        );
+        let other = renewed(
+            &status,
+            &[("SyncError", "y".to_owned())],
+            at("2026-11-21T11:00:00Z"),
+        );
         let gone = renewed(&status, &[], at("2026-11-21T11:00:00Z"));
 
         assert_eq!(again, json::items(&status, &["conditions"]));

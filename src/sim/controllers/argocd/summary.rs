@@ -52,12 +52,12 @@ fn urls_of(object: &Value) -> Vec<String> {
 }
 
 fn ingress_urls(object: &Value) -> Vec<String> {
-    let entry = json::items(object, &["status", "loadBalancer", "ingress"]).first().map_or("", |entry| {
-        match json::text(entry, &["hostname"]) {
+    let entry = json::items(object, &["status", "loadBalancer", "ingress"])
+        .first()
+        .map_or("", |entry| match json::text(entry, &["hostname"]) {
             "" => json::text(entry, &["ip"]),
             name => name,
-        }
-    });
+        });
     let secure: BTreeSet<&str> = json::items(object, &["spec", "tls"])
         .iter()
         .flat_map(|tls| json::texts(tls, &["hosts"]))
@@ -71,7 +71,11 @@ fn ingress_urls(object: &Value) -> Vec<String> {
         if host.is_empty() {
             continue;
         }
-        let scheme = if secure.contains(host) { "https" } else { "http" };
+        let scheme = if secure.contains(host) {
+            "https"
+        } else {
+            "http"
+        };
         for path in json::items(rule, &["http", "paths"]) {
             let path = json::text(path, &["path"]).trim_end_matches(['*', '/']);
             urls.push(format!("{scheme}://{host}{path}"));
@@ -87,11 +91,13 @@ mod tests {
 
     #[test]
     fn images_come_from_pods_and_addresses_from_ingresses() {
-        let ingress = Arc::new(make!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "i"},
+        let ingress = Arc::new(
+            make!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "i"},
             "spec": {"tls": [{"hosts": ["shop.example"]}], "rules": [
                 {"host": "shop.example", "http": {"paths": [{"path": "/cart"}]}},
                 {"http": {"paths": [{"path": "/"}]}}]},
-            "status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}}));
+            "status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}}),
+        );
         let pod = Arc::new(make!({"apiVersion": "v1", "kind": "Pod",
             "spec": {"containers": [{"image": "web:1"}, {"image": "mesh:2"}]}}));
 

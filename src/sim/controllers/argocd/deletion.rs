@@ -1,0 +1,313 @@
+//! Deleting an Application: hooks before, its objects wave by wave, hooks after.
+//!
+//! What happens is told by finalizers (Argo CD `finalizeApplicationDeletion` and
+//! `controller/sort_delete.go`); each is taken off when its part is done.
+
+use super::application::{App, DELETION_APPROVED};
+use super::controller::Argo;
+use super::hooks::{self, DeletePolicy, HookType};
+use super::key::{Key, annotation, is_crd, is_deleting};
+use super::options;
+use super::sync::{self, Place};
+use super::tasks::hook_task;
+use super::thing::Thing;
+use super::waves::wave_of;
+use super::{apply, json};
+use crate::domain::health::health_of;
+use crate::domain::status::Health;
+use crate::sim::controllers::argocd::cluster::Run;
+use crate::sim::controllers::runtime::ReconcileError;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json as make};
+use std::sync::Arc;
+
+const RESOURCES: &str = "resources-finalizer.argocd.argoproj.io";
+const BACKGROUND: &str = "resources-finalizer.argocd.argoproj.io/background";
+const FOREGROUND: &str = "resources-finalizer.argocd.argoproj.io/foreground";
+const PRE_DELETE: &str = "pre-delete-finalizer.argocd.argoproj.io";
+const POST_DELETE: &str = "post-delete-finalizer.argocd.argoproj.io";
+const CLEANUP: &str = "/cleanup";
+const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(5);
+
+/// How far a part of a deletion is.
+#[derive(Debug, PartialEq, Eq)]
+enum Part {
+    Done,
+    Waiting,
+    Failed(String),
+}
+
+impl Argo {
+    /// Goes on with a deletion; returns when to look again.
+    pub(super) async fn finalize(
+        &self,
+        app: &App,
+    ) -> Result<Option<DateTime<Utc>>, ReconcileError> {
+        let finalizers = app.finalizers();
+        let has = |name: &str| finalizers.contains(&name);
+        let invalid = !self.invalid(app).is_empty();
+        let pre_cleanup = format!("{PRE_DELETE}{CLEANUP}");
+        let post_cleanup = format!("{POST_DELETE}{CLEANUP}");
+        let (ours, part): (Vec<&str>, Part) = if invalid {
+            // Without a valid destination there is nothing that could be cleaned up.
+            let ours = [
+                PRE_DELETE,
+                &pre_cleanup,
+                RESOURCES,
+                BACKGROUND,
+                FOREGROUND,
+                POST_DELETE,
+                &post_cleanup,
+            ];
+            (
+                ours.into_iter().filter(|name| has(name)).collect(),
+                Part::Done,
+            )
+        } else if has(PRE_DELETE) {
+            (
+                vec![PRE_DELETE],
+                self.run_hooks(app, HookType::PreDelete).await,
+            )
+        } else if has(&pre_cleanup) {
+            (
+                vec![&pre_cleanup],
+                self.clean_hooks(app, HookType::PreDelete).await,
+            )
+        } else if has(BACKGROUND) {
+            (
+                vec![BACKGROUND],
+                self.delete_objects(app, "Background").await,
+            )
+        } else if has(RESOURCES) || has(FOREGROUND) {
+            (
+                vec![RESOURCES, FOREGROUND],
+                self.delete_objects(app, "Foreground").await,
+            )
+        } else if has(POST_DELETE) {
+            (
+                vec![POST_DELETE],
+                self.run_hooks(app, HookType::PostDelete).await,
+            )
+        } else if has(&post_cleanup) {
+            (
+                vec![&post_cleanup],
+                self.clean_hooks(app, HookType::PostDelete).await,
+            )
+        } else {
+            return Ok(None);
+        };
+        let kept: Vec<&str> = finalizers
+            .iter()
+            .copied()
+            .filter(|one| !ours.contains(one))
+            .collect();
+        match part {
+            Part::Done if kept.len() < finalizers.len() => {
+                let version = json::text(&app.0, &["metadata", "resourceVersion"]);
+                let patch = make!({"metadata": {"resourceVersion": version, "finalizers": kept}});
+                self.write(app, &patch).await?;
+                Ok(Some(self.now()))
+            }
+            Part::Done => Ok(None),
+            Part::Waiting => Ok(Some(self.now() + LOOK_AGAIN)),
+            Part::Failed(message) => {
+                self.report_failure(app, &message).await?;
+                Ok(Some(self.now() + LOOK_AGAIN))
+            }
+        }
+    }
+
+    async fn report_failure(&self, app: &App, message: &str) -> Result<(), ReconcileError> {
+        let mut conditions = json::items(app.status(), &["conditions"]).to_vec();
+        let known = conditions.iter().any(|one| {
+            json::text(one, &["type"]) == "DeletionError"
+                && json::text(one, &["message"]) == message
+        });
+        if known {
+            return Ok(());
+        }
+        conditions.retain(|one| json::text(one, &["type"]) != "DeletionError");
+        conditions.push(make!({"type": "DeletionError", "message": message,
+            "lastTransitionTime": super::application::stamp(self.now())}));
+        self.write(app, &make!({"status": {"conditions": conditions}}))
+            .await?;
+        Ok(())
+    }
+
+    /// Deletes what is left, the highest wave first.
+    async fn delete_objects(&self, app: &App, propagation: &str) -> Part {
+        let instance = app.name().instance();
+        let live = self.live(app, &instance, &[]).await;
+        let left: Vec<(&Key, &Arc<Value>)> =
+            live.iter().filter(|(_, object)| goes(object)).collect();
+        let Some(wave) = left.iter().map(|(_, object)| wave_of(object)).max() else {
+            return Part::Done;
+        };
+        let approved = annotation(&app.0, DELETION_APPROVED)
+            .parse::<DateTime<Utc>>()
+            .is_ok_and(|at| app.deleted_at().is_none_or(|deleted| at >= deleted));
+        let unconfirmed =
+            |object: &Value| options::object_has(object, "Delete=confirm") && !approved;
+        if left.iter().any(|(_, object)| unconfirmed(object)) {
+            return Part::Waiting;
+        }
+        for (key, object) in left
+            .into_iter()
+            .filter(|(_, object)| wave_of(object) == wave)
+        {
+            if hooks::is_hook(object) {
+                sync::release(&self.place(app, &Value::Null), key).await;
+            }
+            if is_deleting(object) {
+                continue;
+            }
+            if let Err(refusal) = self.0.cluster.delete(key, propagation).await {
+                return Part::Failed(format!("cannot delete {key}: {refusal}"));
+            }
+            self.event(
+                &app.name(),
+                false,
+                "ResourceDeleted",
+                format!("Deleted {key}"),
+            );
+        }
+        Part::Waiting
+    }
+
+    fn place<'a>(&'a self, app: &'a App, project: &'a Value) -> Place<'a> {
+        Place {
+            cluster: &self.0.cluster,
+            world: &self.0.world,
+            project,
+            namespace: app.destination_namespace(),
+            managed_namespace: None,
+        }
+    }
+
+    /// The hooks of a kind that the Application's manifests hold.
+    async fn deletion_hooks(
+        &self,
+        app: &App,
+        phase: HookType,
+    ) -> Result<Vec<(Key, Arc<Value>)>, String> {
+        let loaded = self.load(&app.sources(), &[]).await?;
+        let (compared, _) = self
+            .compare_loaded(app, Ok(loaded), self.memo(&app.name()))
+            .await;
+        let of_phase = compared
+            .hooks
+            .iter()
+            .filter(|hook| hooks::types_of(&hook.object).contains(&phase))
+            .map(|hook| {
+                let started = app.deleted_at().unwrap_or_default().timestamp();
+                let revision = compared.revisions.first().map_or("", String::as_str);
+                let task = hook_task(&hook.object, &hook.key, phase, (revision, started));
+                (task.key, task.target.unwrap_or_default())
+            });
+        Ok(of_phase.collect())
+    }
+
+    /// Runs hooks, lowest wave first, until all have succeeded.
+    async fn run_hooks(&self, app: &App, phase: HookType) -> Part {
+        let mut hooks = match self.deletion_hooks(app, phase).await {
+            Ok(hooks) => hooks,
+            Err(message) => return Part::Failed(message),
+        };
+        hooks.sort_by_key(|(_, object)| wave_of(object));
+        for (key, object) in &hooks {
+            if !self.watch(&key.group, &key.kind).await {
+                return Part::Failed(super::cluster::unknown_kind(key).message);
+            }
+            let Some(live) = self.0.world.get(key) else {
+                let how = apply::How {
+                    validate: true,
+                    ..apply::How::default()
+                };
+                return match apply::apply(&self.0.cluster, object, None, how, Run::Wet).await {
+                    Ok(outcome) => {
+                        if let Some(stored) = outcome.stored {
+                            self.0.world.put(&Thing::new(stored));
+                        }
+                        Part::Waiting
+                    }
+                    Err(refusal) => Part::Failed(format!(
+                        "cannot create {} hook {key}: {refusal}",
+                        phase.word()
+                    )),
+                };
+            };
+            match health_of(&*live.body).map(|verdict| (verdict.health, verdict.message)) {
+                None | Some((Health::Healthy, _)) => {}
+                Some((Health::Degraded | Health::Unknown, message)) => {
+                    return Part::Failed(format!("{} hook {key} failed: {message}", phase.word()));
+                }
+                Some((Health::Progressing | Health::Suspended | Health::Missing, _)) => {
+                    return Part::Waiting;
+                }
+            }
+        }
+        Part::Done
+    }
+
+    /// Deletes hooks that succeeded, as their policies say.
+    async fn clean_hooks(&self, app: &App, phase: HookType) -> Part {
+        let Ok(hooks) = self.deletion_hooks(app, phase).await else {
+            return Part::Done;
+        };
+        for (key, object) in &hooks {
+            sync::release(&self.place(app, &Value::Null), key).await;
+            let goes = hooks::delete_policies(object).contains(&DeletePolicy::HookSucceeded);
+            if goes && let Err(refusal) = self.0.cluster.delete(key, "Foreground").await {
+                return Part::Failed(format!("cannot delete {key}: {refusal}"));
+            }
+        }
+        Part::Done
+    }
+
+    /// Adds the finalizers that hooks around a deletion need.
+    pub(super) async fn guard(&self, app: &App, types: &[HookType]) -> Result<(), ReconcileError> {
+        let mut finalizers: Vec<String> = app.finalizers().into_iter().map(str::to_owned).collect();
+        let before = finalizers.len();
+        for (phase, finalizer) in [
+            (HookType::PreDelete, PRE_DELETE),
+            (HookType::PostDelete, POST_DELETE),
+        ] {
+            let known = finalizers.iter().any(|one| one.starts_with(finalizer));
+            if types.contains(&phase) && !known {
+                finalizers.push(finalizer.to_owned());
+                finalizers.push(format!("{finalizer}{CLEANUP}"));
+            }
+        }
+        if finalizers.len() == before {
+            return Ok(());
+        }
+        let version = json::text(&app.0, &["metadata", "resourceVersion"]);
+        let patch = make!({"metadata": {"resourceVersion": version, "finalizers": finalizers}});
+        self.write(app, &patch).await?;
+        Ok(())
+    }
+}
+
+/// Returns whether a cascade deletes an object.
+fn goes(object: &Value) -> bool {
+    !is_crd(object)
+        && !options::object_has(object, "Delete=false")
+        && annotation(object, "helm.sh/resource-policy") != "keep"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cascade_spares_what_asks_to_be_kept() {
+        let annotated = |name: &str, value: &str| make!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"annotations": {name: value}}});
+
+        assert!(goes(&annotated("x", "y")));
+        assert!(!goes(&annotated(options::SYNC_OPTIONS, "Delete=false")));
+        assert!(!goes(&annotated("helm.sh/resource-policy", "keep")));
+        assert!(!goes(
+            &make!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"})
+        ));
+    }
+}
