@@ -35,6 +35,10 @@ pub enum Msg {
     Copied(Result<Text, Text>),
     /// The editor was closed: the intent with its manifest, `None` when nothing was changed.
     Edited(Result<Option<Box<Intent>>, Text>),
+    /// A line as if it were typed after `:` and accepted.
+    Obey(String),
+    /// Something to tell at the start, such as a mistake in a configuration file.
+    Notice(Text),
     /// SIGINT, SIGTERM or SIGHUP.
     Terminated,
 }

@@ -10,7 +10,7 @@ use super::ledger::Ledger;
 use super::now::Now;
 use super::overlays::Overlay;
 use super::overlays::toasts::{ToastKind, Toasts};
-use super::screens::{Place, Screen, TableScreen, applications};
+use super::screens::{Loaded, Place, Screen, TableScreen, applications};
 use super::viewports::Viewports;
 use crate::domain::finding::Finding;
 use crate::domain::intent::{Intent, IntentId};
@@ -50,6 +50,10 @@ pub struct State {
     pub contexts: Vec<ContextInfo>,
     /// Whether anything visible changed since the last draw.
     pub dirty: bool,
+    /// Whether rows arrived that the shown table has not taken in.
+    pub unsettled: bool,
+    /// Whether the last line given to `:` was refused.
+    pub refused_line: bool,
     pub quitting: bool,
     pub(super) tickets: Tickets,
 }
@@ -204,6 +208,8 @@ impl State {
             kinds: Vec::new(),
             contexts: Vec::new(),
             dirty: true,
+            unsettled: false,
+            refused_line: false,
             quitting: false,
             tickets: Tickets::default(),
         }
@@ -224,6 +230,26 @@ impl State {
     /// Returns what the crumbs say, outermost first.
     pub fn crumbs(&self) -> impl Iterator<Item = String> + '_ {
         self.stack.iter().map(Screen::crumb)
+    }
+
+    /// Returns whether what is shown has not arrived yet.
+    pub fn is_loading(&self) -> bool {
+        match self.screen() {
+            Screen::Applications(table) | Screen::Namespaces(table) | Screen::Kind(table) => {
+                let freshness = self.link.freshness_of(&table.view.kind);
+                freshness.is_none_or(|freshness| {
+                    matches!(freshness, Freshness::Connecting | Freshness::Loading { .. })
+                })
+            }
+            Screen::Application(screen) => screen.detail == Loaded::Waiting || !screen.tree_known,
+            Screen::History(screen) => screen.detail == Loaded::Waiting,
+            Screen::Diff(screen) => screen.content == Loaded::Waiting,
+            Screen::Text(screen) => screen.content == Loaded::Waiting,
+            Screen::Events(screen) => screen.content == Loaded::Waiting,
+            Screen::Logs(screen) => !screen.started,
+            Screen::Contexts(screen) => !screen.loaded && screen.problem.is_none(),
+            Screen::Help(_) | Screen::Ledger(_) => false,
+        }
     }
 
     /// Returns whether rows of one namespace or of several are shown.

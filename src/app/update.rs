@@ -33,6 +33,9 @@ type Effects = Vec<Effect>;
 /// Takes one message in; returns what the runtime is to do.
 pub fn update(state: &mut State, msg: Msg, now: Now) -> Effects {
     state.now = now;
+    if matches!(msg, Msg::Key(_) | Msg::Paste(_) | Msg::Obey(_)) {
+        settle(state, now);
+    }
     let mut out = Effects::new();
     match msg {
         Msg::Start => navigate::start(state, &mut out),
@@ -61,9 +64,21 @@ pub fn update(state: &mut State, msg: Msg, now: Now) -> Effects {
         Msg::Copied(Ok(what)) => state.toast(ToastKind::Done, format!("copied {what}"), None),
         Msg::Saved(Err(sentence)) | Msg::Copied(Err(sentence)) => state.refuse(sentence, ""),
         Msg::Edited(edited) => intents::on_edited(state, edited, &mut out),
+        Msg::Obey(line) => prompt::obey_line(state, &line, &mut out),
+        Msg::Notice(text) => state.refuse(text, ""),
         Msg::Terminated => quit(state, &mut out),
     }
     out
+}
+
+/// Brings the shown table up to date with the rows that arrived since; done before a frame and
+/// before a key, not for each batch, so that a storm of batches costs one sort.
+pub fn settle(state: &mut State, now: Now) {
+    if state.unsettled {
+        state.now = now;
+        state.unsettled = false;
+        state.dirty |= moving::refresh_table(state);
+    }
 }
 
 fn on_tick(state: &mut State) {

@@ -1,6 +1,6 @@
 //! What the engine reports. Reports of an older connection or of a closed screen are dropped.
 
-use super::{Effects, intents, moving};
+use super::{Effects, intents};
 use crate::app::effect::Effect;
 use crate::app::screens::{Loaded, Screen};
 use crate::app::state::State;
@@ -90,9 +90,8 @@ fn on_delta(state: &mut State, ticket: Ticket, delta: Delta) {
     }
     let shown = state.screen().table();
     let is_shown = shown.is_some_and(|table| table.view.kind == delta.kind);
-    if state.store.apply(delta) && is_shown {
-        state.dirty |= moving::refresh_table(state);
-    }
+    let changed = state.store.apply(delta);
+    state.unsettled |= changed && is_shown;
 }
 
 fn is_watched(state: &State, ticket: Ticket) -> bool {

@@ -1,6 +1,11 @@
 //! The prompt: `:kind [namespace] [/filter] [@context]`, intents in words and commands; `/` for
 //! filters and searches.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "most keys are typed into the line, and most commands take no name"
+)]
+
 use super::{Effects, dialogs, keys, moving, navigate, run};
 use crate::app::commands::{COMMANDS, Command};
 use crate::app::filter::{FIELDS, Filter};
@@ -8,7 +13,7 @@ use crate::app::intent_words::{INTENT_WORDS, intent_named, parse};
 use crate::app::key::{Key, KeyCode};
 use crate::app::overlays::{Completion, Overlay, Prompt, PromptKind};
 use crate::app::screens::text::Search;
-use crate::app::screens::{Place, Screen, applications};
+use crate::app::screens::{Place, Screen, TextSource, applications};
 use crate::app::state::State;
 use crate::app::words::nearest;
 use crate::domain::kind::KINDS;
@@ -59,10 +64,6 @@ pub(super) fn open_filter(state: &mut State) {
     show(state, kind, before);
 }
 
-#[allow(
-    clippy::wildcard_enum_match_arm,
-    reason = "most keys are typed into the line or mean nothing"
-)]
 pub(super) fn on_key(state: &mut State, key: Key, out: &mut Effects) {
     let Some(Overlay::Prompt(prompt)) = &mut state.overlay else {
         return;
@@ -281,6 +282,83 @@ fn accept(state: &mut State, out: &mut Effects) {
     }
 }
 
+/// Does what a line says, without a prompt; a problem is shown as a message.
+pub(super) fn obey_line(state: &mut State, line: &str, out: &mut Effects) {
+    let obeyed = obey(state, line.trim(), out);
+    state.refused_line = obeyed.is_err();
+    if let Err(problem) = obeyed {
+        state.refuse(problem, "");
+    }
+}
+
+/// `:yaml deploy/shop/api`, `:diff argocd/guestbook`: looks at an object by its name.
+fn look_at(
+    state: &mut State,
+    command: Command,
+    target: &str,
+    out: &mut Effects,
+) -> Result<(), String> {
+    let of_application = matches!(command, Command::Diff | Command::History);
+    let parts: Vec<&str> = target.split('/').collect();
+    let kind = |word: &str| navigate::kind_named(state, word).ok_or_else(|| unknown(state, word));
+    let (kind, namespace, name) = match *parts.as_slice() {
+        [word, namespace, name] => (kind(word)?, Some(namespace), name),
+        [word, name] if !of_application && navigate::kind_named(state, word).is_some() => {
+            (kind(word)?, None, name)
+        }
+        [namespace, name] => (applications(), Some(namespace), name),
+        _ => {
+            return Err(format!(
+                "`{target}` is not the name of an object: write KIND/NAMESPACE/NAME"
+            ));
+        }
+    };
+    let found = navigate::object_here(state, kind, namespace.map(Into::into), name.into());
+    let Some(object) = found else {
+        return Err("there is no connection yet".to_owned());
+    };
+    let place = match command {
+        Command::Diff => Place::Diff {
+            application: object,
+            object: None,
+        },
+        Command::History => Place::History(object),
+        Command::Yaml => Place::Text(TextSource::Yaml {
+            object,
+            reveal_secrets: false,
+        }),
+        Command::Why => Place::Text(TextSource::Why(object)),
+        Command::Events => Place::Events(object),
+        Command::Logs | Command::PreviousLogs => Place::Logs {
+            object,
+            previous: command == Command::PreviousLogs,
+        },
+        Command::Open => Place::Application(object),
+        _ => Place::Text(TextSource::Describe(object)),
+    };
+    let uid = match &place {
+        Place::Application(object) | Place::History(object) => {
+            state.store.row(object).map(|row| row.uid().clone())
+        }
+        _ => None,
+    };
+    navigate::go_to(state, place, uid, out);
+    Ok(())
+}
+
+/// Commands that may be followed by the name of an object.
+const LOOKS: &[Command] = &[
+    Command::Diff,
+    Command::History,
+    Command::Yaml,
+    Command::Describe,
+    Command::Why,
+    Command::Events,
+    Command::Logs,
+    Command::PreviousLogs,
+    Command::Open,
+];
+
 /// Does what a line says.
 fn obey(state: &mut State, line: &str, out: &mut Effects) -> Result<(), String> {
     let mut words = line.split_whitespace();
@@ -309,12 +387,24 @@ fn obey(state: &mut State, line: &str, out: &mut Effects) -> Result<(), String> 
         dialogs::open_worded(state, worded);
         return Ok(());
     }
+    if let Some(command) = Command::named(first).filter(|command| LOOKS.contains(command))
+        && let [target] = rest.as_slice()
+    {
+        return look_at(state, command, target, out);
+    }
     if let Some(command) = Command::named(first).filter(|_| rest.is_empty()) {
         state.overlay = None;
         run::run(state, command, out);
         return Ok(());
     }
     if let Some(kind) = navigate::kind_named(state, first) {
+        if let [target] = rest.as_slice()
+            && kind == applications()
+            && target.contains('/')
+            && !target.starts_with('/')
+        {
+            return look_at(state, Command::Open, target, out);
+        }
         return go_to_kind(state, kind, &rest, out);
     }
     Err(unknown(state, first))
