@@ -1,0 +1,173 @@
+//! The other side of the measurement, in a process of its own: an API server with many
+//! Applications of 5.4 KB, which changes some of them when it is told to.
+//!
+//! It prints its address, counts requests, and obeys lines on stdin: `requests` prints the count,
+//! `change N` changes N Applications one after the other, `pace N SECONDS` changes N a second.
+
+use chrono::Utc;
+use serde_json::{Value, json};
+use std::io::{BufRead, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tiphys::sim::apiserver::{ApiServer, ServerOptions};
+use tiphys::sim::clock::PlatformClock;
+
+const PATH: &str = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications";
+
+pub(crate) fn run(count: usize) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(serve(count));
+}
+
+async fn serve(count: usize) {
+    let clock = PlatformClock::running(Utc::now(), 1.0);
+    let server = ApiServer::start(ServerOptions::new(clock));
+    let client = server.client("bench");
+    fill(&client, count).await;
+    let requests = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&requests);
+    let router = server.router().layer(axum::middleware::from_fn(
+        move |request: axum::extract::Request, next: axum::middleware::Next| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            next.run(request)
+        },
+    ));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(tokio::spawn(
+        async move { axum::serve(listener, router).await },
+    ));
+    say(&address.to_string());
+    obey(client, requests, count).await;
+}
+
+async fn obey(client: kube::Client, requests: Arc<AtomicU64>, count: usize) {
+    let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    let mut round = 0;
+    while let Some(line) = lines.recv().await {
+        let words: Vec<&str> = line.split(' ').collect();
+        let number = |at: usize| {
+            words
+                .get(at)
+                .and_then(|word| word.parse().ok())
+                .unwrap_or(0_usize)
+        };
+        match words.first().copied() {
+            Some("requests") => say(&requests.load(Ordering::Relaxed).to_string()),
+            Some("change") => {
+                for at in 0..number(1) {
+                    change(&client, at % count, &mut round).await;
+                }
+                say("done");
+            }
+            Some("pace") => {
+                let mut tick =
+                    tokio::time::interval(Duration::from_secs_f64(1.0 / number(1) as f64));
+                for at in 0..number(1) * number(2) {
+                    tick.tick().await;
+                    change(&client, (at * 7919) % count, &mut round).await;
+                }
+                say("done");
+            }
+            _ => return,
+        }
+    }
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")
+        .and_then(|()| out.flush())
+        .expect("somebody listens");
+}
+
+async fn fill(client: &kube::Client, count: usize) {
+    let crd: Value =
+        tiphys::api::yaml::from_str(include_str!("../../demo-data/crds/applications.yaml"))
+            .expect("the definition is YAML");
+    post(
+        client,
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+        &crd,
+    )
+    .await;
+    let namespace =
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argocd"}});
+    post(client, "/api/v1/namespaces", &namespace).await;
+    for number in 0..count {
+        post(client, PATH, &application(number)).await;
+    }
+}
+
+async fn post(client: &kube::Client, path: &str, body: &Value) {
+    let request = http::Request::post(path)
+        .header("content-type", "application/json")
+        .body(serde_json::to_vec(body).expect("JSON"))
+        .expect("a request");
+    let _created: Value = client.request(request).await.expect("the server takes it");
+}
+
+async fn change(client: &kube::Client, number: usize, round: &mut u64) {
+    *round += 1;
+    let health = ["Healthy", "Progressing", "Degraded"][usize::try_from(*round).unwrap_or(0) % 3];
+    let patch = json!({"status": {"health": {"status": health}}});
+    let request = http::Request::patch(format!("{PATH}/app-{number:05}"))
+        .header("content-type", "application/merge-patch+json")
+        .body(serde_json::to_vec(&patch).expect("JSON"))
+        .expect("a request");
+    let _patched: Value = client.request(request).await.expect("the server takes it");
+}
+
+/// An Application as Argo CD leaves it: 20 resources, a history, an operation; about 5.4 KB.
+fn application(number: usize) -> Value {
+    let name = format!("app-{number:05}");
+    let repo = format!("https://git.example.com/team-{}/deploy.git", number % 40);
+    let sha = format!("{:040x}", number as u128 * 0x9e37_79b9_7f4a_7c15);
+    let source = json!({"repoURL": repo, "path": format!("apps/{name}/overlays/prod"), "targetRevision": "main"});
+    let kinds = [
+        ("apps", "Deployment"),
+        ("", "Service"),
+        ("", "ConfigMap"),
+        ("batch", "CronJob"),
+    ];
+    let resources: Vec<Value> = (0..20)
+        .map(|at| {
+            let (group, kind) = kinds[at % kinds.len()];
+            json!({"group": group, "version": "v1", "kind": kind, "namespace": format!("ns-{}", number % 300),
+                "name": format!("{name}-part-{at:02}"), "status": if at == 3 && number % 9 == 0 { "OutOfSync" } else { "Synced" }})
+        })
+        .collect();
+    let history: Vec<Value> = (0..6)
+        .map(|id| json!({"id": id, "revision": sha, "deployedAt": "2026-10-01T10:00:00Z",
+            "deployStartedAt": "2026-10-01T09:59:58Z", "source": source, "initiatedBy": {"automated": true}}))
+        .collect();
+    let operation = json!({"sync": {"revision": sha, "prune": true}, "initiatedBy": {"automated": true}, "retry": {"limit": 5}});
+    json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+        "metadata": {"name": name, "namespace": "argocd", "labels": {"team": format!("team-{}", number % 40), "tier": "prod"},
+            "finalizers": ["resources-finalizer.argocd.argoproj.io"]},
+        "spec": {"project": format!("project-{}", number % 25), "source": source,
+            "destination": {"server": "https://kubernetes.default.svc", "namespace": format!("ns-{}", number % 300)},
+            "syncPolicy": {"automated": {"prune": true, "selfHeal": number % 3 == 0}, "syncOptions": ["CreateNamespace=true"]}},
+        "status": {
+            "sync": {"status": if number % 9 == 0 { "OutOfSync" } else { "Synced" }, "revision": sha,
+                "comparedTo": {"source": source, "destination": {"server": "https://kubernetes.default.svc", "namespace": format!("ns-{}", number % 300)}}},
+            "health": {"status": if number % 17 == 0 { "Degraded" } else { "Healthy" }, "lastTransitionTime": "2026-10-01T10:00:00Z"},
+            "operationState": {"operation": operation, "phase": "Succeeded", "message": "successfully synced (all tasks run)",
+                "startedAt": "2026-10-01T09:59:58Z", "finishedAt": "2026-10-01T10:00:00Z", "syncResult": {"revision": sha, "source": source}},
+            "history": history, "resources": resources, "reconciledAt": "2026-10-01T10:00:00Z",
+            "resourceHealthSource": "appTree", "sourceType": "Kustomize", "controllerNamespace": "argocd",
+            "summary": {"images": [format!("registry.example.com/{name}:1.4.{}", number % 50)]}
+        }
+    })
+}
