@@ -12,7 +12,7 @@ mod logs;
 mod node;
 mod pod;
 mod probe;
-// read_logs
+mod read_logs;
 mod references;
 mod status;
 

@@ -271,9 +271,6 @@ fn wake_all(usage: &mut Usage, queue: &Queue<ObjectKey>) {
 /// Returns why a node does not take a pod, in upstream's words.
 fn refusal(pod: &Pod, request: Amount, node: &Node, used: Amount) -> Option<String> {
     let spec = node.spec.as_ref();
-    if spec.is_some_and(|spec| spec.unschedulable == Some(true)) {
-        return Some("node(s) were unschedulable".to_owned());
-    }
     let taints = spec
         .and_then(|spec| spec.taints.as_deref())
         .unwrap_or_default();
@@ -282,6 +279,16 @@ fn refusal(pod: &Pod, request: Amount, node: &Node, used: Amount) -> Option<Stri
         .as_ref()
         .and_then(|spec| spec.tolerations.as_deref())
         .unwrap_or_default();
+    let cordon = Taint {
+        key: "node.kubernetes.io/unschedulable".to_owned(),
+        effect: "NoSchedule".to_owned(),
+        ..Taint::default()
+    };
+    if spec.is_some_and(|spec| spec.unschedulable == Some(true))
+        && !tolerations.iter().any(|one| tolerates(one, &cordon))
+    {
+        return Some("node(s) were unschedulable".to_owned());
+    }
     let untolerated = taints.iter().find(|taint| {
         taint.effect != "PreferNoSchedule" && !tolerations.iter().any(|one| tolerates(one, taint))
     });
