@@ -78,7 +78,11 @@ impl Reader {
         let spec = pod
             .spec
             .iter()
-            .flat_map(|spec| spec.containers.iter().chain(spec.init_containers.iter().flatten()))
+            .flat_map(|spec| {
+                spec.containers
+                    .iter()
+                    .chain(spec.init_containers.iter().flatten())
+            })
             .find(|container| container.name == request.container)
             .cloned()
             .ok_or_else(|| waiting.clone())?;
@@ -88,13 +92,20 @@ impl Reader {
             .and_then(|run| run.container(&request.container))
             .ok_or_else(|| waiting.clone())?;
         let span = if request.previous {
-            let ended = container.spans.iter().rev().skip(usize::from(container.is_running()));
-            ended.clone().find(|span| span.end.is_some()).ok_or_else(|| {
-                format!(
-                    "previous terminated container \"{}\" in pod \"{}\" not found",
-                    request.container, request.pod
-                )
-            })?
+            let ended = container
+                .spans
+                .iter()
+                .rev()
+                .skip(usize::from(container.is_running()));
+            ended
+                .clone()
+                .find(|span| span.end.is_some())
+                .ok_or_else(|| {
+                    format!(
+                        "previous terminated container \"{}\" in pod \"{}\" not found",
+                        request.container, request.pod
+                    )
+                })?
         } else {
             container.spans.last().ok_or_else(|| {
                 let (reason, message) = container.waiting(&pod, false);
