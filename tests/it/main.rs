@@ -11,3 +11,7 @@ mod definitions;
 mod health_oracle;
 mod licences;
 mod oracles;
+mod screens_bytes;
+mod screens_fixtures;
+mod screens_gallery;
+mod screens_tables;

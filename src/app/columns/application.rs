@@ -19,11 +19,11 @@ pub(super) fn columns(namespaced: Shown, detail: Detail) -> Vec<ColumnSpec> {
     if namespaced == Shown::AllNamespaces {
         columns.push(ColumnSpec::new(Id::Namespace, "NAMESPACE", 6, 20, 6));
     }
-    columns.push(ColumnSpec::new(Id::Name, "NAME", 12, 48, 0));
+    columns.push(ColumnSpec::new(Id::Name, "NAME", 16, 48, 0));
     columns.push(ColumnSpec::new(Id::Project, "PROJECT", 7, 16, 5));
-    columns.push(ColumnSpec::new(Id::Sync, "SYNC", 8, 15, 0).glyph());
-    columns.push(ColumnSpec::new(Id::Health, "HEALTH", 9, 14, 0).glyph());
-    columns.push(ColumnSpec::new(Id::Auto, "AUTO", 6, 16, 4));
+    columns.push(ColumnSpec::new(Id::Sync, "SYNC", 14, 15, 0).glyph());
+    columns.push(ColumnSpec::new(Id::Health, "HEALTH", 13, 13, 0).glyph());
+    columns.push(ColumnSpec::new(Id::Auto, "AUTO", 15, 15, 4));
     columns.push(ColumnSpec::new(Id::Revision, "REVISION", 8, 16, 3));
     columns.push(ColumnSpec::new(Id::Operation, "LAST OPERATION", 14, 26, 2));
     if detail == Detail::Wide {

@@ -62,8 +62,16 @@ fn hints(state: &State) -> Vec<Hint> {
     words
         .map(|(command, word)| (state.keymap.key_hint(screen, *command), *word))
         .filter(|(key, _)| !key.is_empty())
-        .map(|(key, word)| hint(key, word))
+        .map(|(key, word)| hint(short(&key), word))
         .collect()
+}
+
+/// Returns a key in the shortest form that keymaps take: `D` for `shift-d`.
+fn short(key: &str) -> String {
+    match key.strip_prefix("shift-") {
+        Some(letter) if letter.len() == 1 => letter.to_uppercase(),
+        Some(_) | None => key.to_owned(),
+    }
 }
 
 const EVERYWHERE: [(Command, &str); 2] =

