@@ -6,7 +6,7 @@ use super::text;
 use super::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Modifier, Style};
 use std::borrow::Cow;
 
 /// A piece of text with a meaning.
@@ -74,7 +74,7 @@ impl Canvas<'_> {
         let columns = usize::from(row.width);
         let (end, _) = self
             .buffer
-            .set_stringn(row.x, row.y, &content, columns, style);
+            .set_stringn(row.x, row.y, &content, columns, whole(style));
         end - row.x
     }
 
@@ -165,6 +165,15 @@ impl Canvas<'_> {
             self.spans(edge(bottom), &boxed.foot);
         }
         Rect::new(area.x + 1, area.y + 1, area.width - 2, area.height - 2)
+    }
+}
+
+/// Says everything but the background, so that nothing shines through from what was there before.
+fn whole(style: Style) -> Style {
+    Style {
+        fg: style.fg.or(Some(Color::Reset)),
+        sub_modifier: Modifier::all() - style.add_modifier,
+        ..style
     }
 }
 

@@ -19,16 +19,16 @@ pub(super) fn columns(namespaced: Shown, detail: Detail) -> Vec<ColumnSpec> {
     if namespaced == Shown::AllNamespaces {
         columns.push(ColumnSpec::new(Id::Namespace, "NAMESPACE", 6, 20, 6));
     }
-    columns.push(ColumnSpec::new(Id::Name, "NAME", 16, 48, 0));
+    columns.push(ColumnSpec::new(Id::Name, "NAME", 16, 44, 0));
     columns.push(ColumnSpec::new(Id::Project, "PROJECT", 7, 16, 5));
     columns.push(ColumnSpec::new(Id::Sync, "SYNC", 14, 15, 0).glyph());
     columns.push(ColumnSpec::new(Id::Health, "HEALTH", 13, 13, 0).glyph());
     columns.push(ColumnSpec::new(Id::Auto, "AUTO", 15, 15, 4));
     columns.push(ColumnSpec::new(Id::Revision, "REVISION", 8, 16, 3));
     columns.push(ColumnSpec::new(Id::Operation, "LAST OPERATION", 14, 26, 2));
+    columns.push(ColumnSpec::new(Id::Destination, "DESTINATION", 12, 40, 7));
+    columns.push(ColumnSpec::new(Id::Source, "SOURCE", 12, 60, 8));
     if detail == Detail::Wide {
-        columns.push(ColumnSpec::new(Id::Destination, "DESTINATION", 12, 40, 7));
-        columns.push(ColumnSpec::new(Id::Source, "SOURCE", 12, 60, 8));
         columns.push(ColumnSpec::new(Id::Labels, "LABELS", 6, 40, 9));
     }
     columns.push(ColumnSpec::new(Id::Age, "AGE", 4, 5, 1).numeric());
@@ -142,10 +142,10 @@ fn finished_word(phase: Phase) -> &'static str {
 
 fn destination_text(app: &Application) -> String {
     let destination = &app.destination;
-    let cluster = if destination.name.is_empty() {
-        &destination.server
-    } else {
-        &destination.name
+    let cluster = match (&*destination.name, &*destination.server) {
+        ("", "https://kubernetes.default.svc") => "in-cluster",
+        ("", server) => server,
+        (name, _) => name,
     };
     format!("{cluster} {}", destination.namespace)
         .trim()
@@ -159,7 +159,9 @@ fn source_text(app: &Application) -> String {
         } else {
             &source.chart
         };
-        format!("{}//{place}@{}", source.repo, source.target_revision)
+        let repo = source.repo.trim_start_matches("https://");
+        let repo = repo.trim_end_matches(".git");
+        format!("{repo} {place} @ {}", source.target_revision)
     });
     sources.collect::<Vec<_>>().join(" ")
 }

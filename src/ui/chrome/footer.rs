@@ -58,7 +58,12 @@ fn draw_pending(canvas: &mut Canvas<'_>, row: Rect, state: &State) {
 /// Returns the commands worth a place on the last line, the most useful first.
 fn hints(state: &State) -> Vec<Hint> {
     let screen = state.screen();
-    let words = commands_of(screen).iter().chain(&EVERYWHERE);
+    let own = if state.link.nothing.is_some() {
+        &[]
+    } else {
+        commands_of(screen)
+    };
+    let words = own.iter().chain(&EVERYWHERE);
     words
         .map(|(command, word)| (state.keymap.key_hint(screen, *command), *word))
         .filter(|(key, _)| !key.is_empty())

@@ -15,6 +15,11 @@ pub fn draw(canvas: &mut Canvas<'_>, row: Rect, state: &State) {
     if row.is_empty() {
         return;
     }
+    if state.link.nothing.is_some() {
+        canvas.put(row, " tiphys", Role::Title);
+        canvas.spans_right(row, &help(state));
+        return;
+    }
     let mut left = place(state);
     let mut right = Vec::new();
     let sources = sources(state);

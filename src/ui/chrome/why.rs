@@ -142,8 +142,8 @@ fn of_node(node: &TreeNode) -> Option<Vec<Span<'static>>> {
 pub fn of_finding(finding: &Finding) -> Option<Vec<Span<'static>>> {
     let role = match finding.severity {
         Severity::Info => Role::Why,
-        Severity::Warning => Role::OutOfSync,
-        Severity::Error => Role::Degraded,
+        Severity::Warning => Role::WhyWarning,
+        Severity::Error => Role::WhyError,
     };
     let mut spans = vec![span(role, finding.sentence.to_string())];
     if let Some(hint) = &finding.hint {

@@ -7,6 +7,7 @@ use crate::ui::theme::{Theme, colour};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use std::fmt::Write as _;
+use unicode_segmentation::UnicodeSegmentation;
 
 const CELL_WIDTH: f32 = 8.4;
 const CELL_HEIGHT: f32 = 18.0;
@@ -62,8 +63,8 @@ fn runs_of(buffer: &Buffer, y: u16, theme: &Theme) -> Vec<Run> {
                 && run.modifier == cell.modifier
                 && usize::from(run.x) + run.columns == usize::from(x)
                 // A glyph of another font may have another width: it stands alone.
-                && run.text.is_ascii()
-                && cell.symbol().is_ascii()
+                && (run.text.is_ascii() && cell.symbol().is_ascii()
+                    || cell.symbol() == "─" && run.text.starts_with('─'))
         });
         match runs.last_mut().filter(|_| joins) {
             Some(run) => {
@@ -118,7 +119,56 @@ fn push_background(out: &mut String, run: &Run, y: u16) {
     .is_ok();
 }
 
+/// Returns which arms a box character has: left, right, up, down.
+fn arms(symbol: &str) -> Option<[bool; 4]> {
+    Some(match symbol {
+        "─" => [true, true, false, false],
+        "│" | "┃" => [false, false, true, true],
+        "┌" => [false, true, false, true],
+        "┐" => [true, false, false, true],
+        "└" => [false, true, true, false],
+        "┘" => [true, false, true, false],
+        "├" => [false, true, true, true],
+        _ => return None,
+    })
+}
+
+// Lines drawn as lines meet, whatever the font does.
+fn push_lines(out: &mut String, run: &Run, y: u16, [left, right, up, down]: [bool; 4]) {
+    let (x, top) = place(run.x, y);
+    let end = x + run.columns as f32 * CELL_WIDTH;
+    let middle = (x + CELL_WIDTH / 2.0, top + CELL_HEIGHT / 2.0);
+    let mut path = String::new();
+    let mut line = |from: (f32, f32), to: (f32, f32)| {
+        let piece = format!("M{:.1} {:.1}L{:.1} {:.1}", from.0, from.1, to.0, to.1);
+        path.push_str(&piece);
+    };
+    if left {
+        line(middle, (x, middle.1));
+    }
+    if right {
+        line(middle, (end, middle.1));
+    }
+    if up {
+        line(middle, (middle.0, top));
+    }
+    if down {
+        line(middle, (middle.0, top + CELL_HEIGHT));
+    }
+    let width = if run.text == "┃" { 3.0 } else { 1.2 };
+    let fg = &run.fg;
+    let _written = writeln!(
+        out,
+        "<path d=\"{path}\" stroke=\"{fg}\" stroke-width=\"{width}\"/>"
+    )
+    .is_ok();
+}
+
 fn push_text(out: &mut String, run: &Run, y: u16) {
+    if let Some(arms) = run.text.graphemes(true).next().and_then(arms) {
+        push_lines(out, run, y, arms);
+        return;
+    }
     let shown = run.text.trim_end();
     let start = shown.len() - shown.trim_start().len();
     let shown = shown.trim_start();

@@ -16,6 +16,7 @@ pub(super) fn draw(
 ) -> Visible {
     let mut sentences = vec![finding.sentence.to_string()];
     sentences.extend(finding.hint.as_ref().map(ToString::to_string));
+    sentences.push(String::new());
     sentences.push(
         "Tiphys carries a whole GitOps platform inside itself. It needs no cluster, no network \
          and no configuration:"

@@ -103,7 +103,10 @@ roles! {
     Toast = "toast", 'z', Text;
     Bar = "bar", '|', Accent;
     BarRest = "bar_rest", '_', Muted;
+    /// The sentence that explains trouble.
     Why = "why", 'Y', Text;
+    WhyWarning = "why_warning", '%', OutOfSync;
+    WhyError = "why_error", '$', Degraded;
 }
 
 impl Role {
