@@ -13,6 +13,7 @@ mod fetch;
 pub mod live;
 mod logs;
 pub mod platform;
+mod pods;
 pub mod protocol;
 mod resource;
 mod session;

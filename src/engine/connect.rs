@@ -114,6 +114,7 @@ fn session_of(blueprint: Blueprint, link: Link) -> Session {
         facts: watch::Sender::new(facts),
         kinds: RwLock::new(None),
         reachable: AtomicBool::new(false),
+        access: RwLock::new(std::collections::HashMap::new()),
     }
 }
 

@@ -1,10 +1,63 @@
-//! placeholder
+//! What is read once, on demand: YAML, describe, events, diff, why, access, kinds.
+
+mod access;
+mod describe;
+mod diff;
+mod events;
+mod manifest;
+mod page;
+mod why;
+
+pub(super) use manifest::MASK;
+
 use super::protocol::{Answer, Fetch};
 use super::session::Session;
-use crate::domain::finding::{Finding, Severity};
+use crate::domain::finding::Finding;
+use crate::domain::object::{ObjectRef, Text};
 use std::sync::Arc;
-pub(super) async fn answer(_session: &Arc<Session>, _what: Fetch) -> Result<Answer, Finding> {
-    Err(Finding::new(Severity::Error, "not yet"))
+
+/// Answers one fetch.
+pub(super) async fn answer(session: &Arc<Session>, what: Fetch) -> Result<Answer, Finding> {
+    match what {
+        Fetch::Yaml {
+            object,
+            reveal_secrets,
+        } => {
+            let live = session.object_or_finding(&object).await?;
+            let lines = manifest::yaml_lines(live, reveal_secrets)?;
+            Ok(Answer::Text {
+                title: title(&object),
+                lines,
+            })
+        }
+        Fetch::Describe { object } => {
+            let live = session.object_or_finding(&object).await?;
+            let events = events::of(session, &object).await;
+            Ok(Answer::Text {
+                title: title(&object),
+                lines: describe::describe(&live, &events, session.now()),
+            })
+        }
+        Fetch::Events { object } => Ok(Answer::Events(events::of(session, &object).await?)),
+        Fetch::Diff {
+            application,
+            object,
+        } => diff::of(session, &application, object.as_ref())
+            .await
+            .map(Answer::Diff),
+        Fetch::Why { object } => why::of(session, &object).await.map(Answer::Why),
+        Fetch::Access { object } => Ok(Answer::Access(access::of(session, &object).await)),
+        Fetch::Kinds => {
+            let kinds = session.rediscovered().await;
+            let kinds =
+                kinds.map_err(|fault| fault.into_finding("cannot list the kinds of the server"))?;
+            Ok(Answer::Kinds(kinds.entries().to_vec()))
+        }
+        // The platform answers this one without a connection.
+        Fetch::Contexts => Ok(Answer::Contexts(vec![session.link.context.clone()])),
+    }
 }
 
-pub(super) const MASK: &str = "••••••••";
+fn title(object: &ObjectRef) -> Text {
+    format!("{} {}", object.kind.kind, object.path()).into()
+}

@@ -14,6 +14,7 @@ use crate::domain::status::Freshness;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -40,7 +41,12 @@ pub(super) struct Session {
     pub(super) facts: watch::Sender<Connection>,
     pub(super) kinds: RwLock<Option<Arc<Kinds>>>,
     pub(super) reachable: AtomicBool,
+    /// Answers to access reviews: kind, namespace, `verb/subresource`.
+    pub(super) access: RwLock<HashMap<Right, bool>>,
 }
+
+/// What an access review was about.
+pub(super) type Right = (GroupKind, Option<Text>, String);
 
 impl Session {
     pub(super) fn now(&self) -> DateTime<Utc> {

@@ -1,0 +1,204 @@
+//! Why an object is as it is: the rules over the row, and the deepest failing Pod.
+
+use super::events;
+use crate::api::convert::application::ApplicationReader;
+use crate::domain::finding::{Finding, Severity};
+use crate::domain::health::health_of;
+use crate::domain::kind::ARGO;
+use crate::domain::node::Node;
+use crate::domain::object::{GroupKind, ObjectRef};
+use crate::domain::status::Health;
+use crate::domain::why::why_all;
+use crate::engine::facts::{items, number, text};
+use crate::engine::pods;
+use crate::engine::session::Session;
+use serde_json::Value;
+
+/// Returns what is to be said, most important first; at least one sentence.
+pub(super) async fn of(session: &Session, object: &ObjectRef) -> Result<Vec<Finding>, Finding> {
+    let live = session.object_or_finding(object).await?;
+    let mut findings = Vec::new();
+    if object.kind.is(ARGO, "Application") {
+        let mut reader = ApplicationReader::new(session.cluster.clone());
+        let row = reader.row(&live.to_string());
+        findings.extend(why_all(&row, session.now()));
+        findings.extend(missing_objects(session, &live));
+        if let Some(set) = &row.owner_set {
+            let sentence =
+                format!("the ApplicationSet `{set}` writes its spec; edits here are undone");
+            findings.push(Finding::new(Severity::Info, sentence).about(object.clone()));
+        }
+    } else if let Some(verdict) = health_of(&live).filter(|one| one.health != Health::Healthy) {
+        let colon = if verdict.message.is_empty() { "" } else { ": " };
+        let sentence = format!("it is {}{colon}{}", verdict.health.word(), verdict.message);
+        findings.push(Finding::new(severity(verdict.health), sentence).about(object.clone()));
+    }
+    findings.extend(failing_pods(session, object).await);
+    if findings.is_empty() {
+        let sentence = "nothing is wrong with it as far as can be told";
+        findings.push(Finding::new(Severity::Info, sentence).about(object.clone()));
+    }
+    Ok(findings)
+}
+
+fn severity(health: Health) -> Severity {
+    match health {
+        Health::Degraded => Severity::Error,
+        Health::Missing | Health::Unknown => Severity::Warning,
+        Health::Healthy | Health::Suspended | Health::Progressing => Severity::Info,
+    }
+}
+
+/// Objects of an Application that differ, by name; the first few.
+fn missing_objects(session: &Session, application: &Value) -> Vec<Finding> {
+    let differing: Vec<&Value> = items(application, &["status", "resources"])
+        .iter()
+        .filter(|one| text(one, &["status"]) == "OutOfSync")
+        .collect();
+    let told = differing.iter().take(5).map(|one| {
+        let kind = GroupKind::new(text(one, &["group"]), text(one, &["kind"]));
+        let object = session.object_ref(kind, text(one, &["namespace"]), text(one, &["name"]));
+        let prune = one.at(&["requiresPruning"]).and_then(Node::boolean) == Some(true);
+        let how = if prune {
+            "is not in git any more and would be pruned"
+        } else {
+            "differs from git"
+        };
+        let sentence = format!("{} `{}` {how}", object.kind.kind, object.path());
+        Finding::new(Severity::Warning, sentence).about(object)
+    });
+    told.collect()
+}
+
+/// The worst Pods below an object, each with its last warning.
+async fn failing_pods(session: &Session, object: &ObjectRef) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let Ok(queries) = pods::queries(session, object).await else {
+        return findings;
+    };
+    for query in queries {
+        let Ok(pods) = pods::list(session, &query).await else {
+            continue;
+        };
+        for pod in &pods {
+            if findings.len() >= 3 {
+                return findings;
+            }
+            if let Some(trouble) = pod_trouble(pod) {
+                findings.push(told(session, pod, trouble).await);
+            }
+        }
+    }
+    findings
+}
+
+async fn told(session: &Session, pod: &Value, trouble: Trouble) -> Finding {
+    let name = text(pod, &["metadata", "name"]);
+    let namespace = text(pod, &["metadata", "namespace"]);
+    let object = session.object_ref(GroupKind::new("", "Pod"), namespace, name);
+    let events = events::of(session, &object).await.unwrap_or_default();
+    let warning = events.iter().rev().find(|event| event.warning);
+    let last = warning.map_or(String::new(), |event| {
+        format!("; last event: {}: {}", event.reason, event.message)
+    });
+    let sentence = format!("Pod `{name}`: {}{last}", trouble.sentence);
+    Finding::new(Severity::Error, sentence)
+        .with_hint(trouble.hint)
+        .about(object)
+}
+
+struct Trouble {
+    sentence: String,
+    hint: &'static str,
+}
+
+/// Says what keeps a Pod from running, by the rules of the kubelet's waiting reasons.
+fn pod_trouble(pod: &Value) -> Option<Trouble> {
+    let statuses = ["initContainerStatuses", "containerStatuses"];
+    let containers = statuses
+        .iter()
+        .flat_map(|list| items(pod, &["status", list]));
+    for container in containers {
+        let reason = text(container, &["state", "waiting", "reason"]);
+        let message = text(container, &["state", "waiting", "message"]);
+        let name = text(container, &["name"]);
+        let image = text(container, &["image"]);
+        match reason {
+            "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" => {
+                return Some(Trouble {
+                    sentence: format!(
+                        "the image `{image}` of `{name}` cannot be pulled: {message}"
+                    ),
+                    hint: "does the tag exist, and may the cluster read the registry?",
+                });
+            }
+            "CrashLoopBackOff" => return Some(crash(container, name)),
+            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+                return Some(Trouble {
+                    sentence: format!("`{name}` cannot be started: {message}"),
+                    hint: "check the ConfigMaps, Secrets and volumes it names",
+                });
+            }
+            _ => {}
+        }
+    }
+    unscheduled(pod)
+}
+
+fn crash(container: &Value, name: &str) -> Trouble {
+    let ended = ["lastState", "terminated"];
+    let code = container
+        .at(&ended)
+        .map(|ended| number(ended, &["exitCode"]));
+    let reason = container.at(&ended).map(|ended| text(ended, &["reason"]));
+    let how = match (reason, code) {
+        (Some("OOMKilled"), _) => String::from("it ran out of memory"),
+        (_, Some(code)) => format!("exit code {code}"),
+        (_, None) => String::from("no exit code yet"),
+    };
+    Trouble {
+        sentence: format!(
+            "`{name}` crashes again and again ({how}, restarted {} times)",
+            number(container, &["restartCount"])
+        ),
+        hint: "look at the logs of the run before the last restart",
+    }
+}
+
+fn unscheduled(pod: &Value) -> Option<Trouble> {
+    let condition = items(pod, &["status", "conditions"])
+        .iter()
+        .find(|condition| {
+            text(condition, &["type"]) == "PodScheduled" && text(condition, &["status"]) == "False"
+        })?;
+    Some(Trouble {
+        sentence: format!("no node takes it: {}", text(condition, &["message"])),
+        hint: "check requests, node selectors and taints",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn pod_troubles_name_the_image_and_the_exit_code() {
+        let pull = json!({"status": {"containerStatuses": [{"name": "c", "image": "x:1",
+            "state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}}]}});
+        let crash = json!({"status": {"containerStatuses": [{"name": "c", "restartCount": 4,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"exitCode": 3}}}]}});
+        let sentence = |pod: &Value| pod_trouble(pod).map(|one| one.sentence).unwrap_or_default();
+
+        assert_eq!(
+            sentence(&pull),
+            "the image `x:1` of `c` cannot be pulled: not found"
+        );
+        assert_eq!(
+            sentence(&crash),
+            "`c` crashes again and again (exit code 3, restarted 4 times)"
+        );
+        assert!(pod_trouble(&json!({"status": {"phase": "Running"}})).is_none());
+    }
+}
