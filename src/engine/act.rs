@@ -16,7 +16,7 @@ use super::transport::Call;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::intent::{Intent, IntentId, Stage, Verb};
 use crate::domain::node::Node;
-use crate::domain::object::{ObjectRef, Text, Uid};
+use crate::domain::object::{Text, Uid};
 use http::Method;
 use observe::Expectation;
 use serde_json::Value;
@@ -80,11 +80,8 @@ pub(super) async fn run(session: Arc<Session>, id: IntentId, intent: Intent, dry
         let seen = observe::wait(&errand.session, &errand.intent.target, expects).await;
         match seen {
             Ok(detail) => {
-                errand
-                    .report(Stage::Observed {
-                        detail: detail.into(),
-                    })
-                    .await
+                let detail = detail.into();
+                errand.report(Stage::Observed { detail }).await;
             }
             Err(finding) => errand.fail(finding).await,
         }
@@ -110,7 +107,7 @@ impl Errand {
         .await;
     }
 
-    /// Returns `cannot sync `argocd/shop``, the beginning of every sentence about this intent.
+    /// Returns the beginning of every sentence about this intent: what cannot be done to what.
     fn cannot(&self) -> String {
         format!(
             "cannot {} `{}`",
@@ -202,23 +199,4 @@ fn text<'v>(object: &'v Value, path: &[&str]) -> &'v str {
 /// A short pause between tries after a conflict.
 async fn conflict_pause(attempt: u32) {
     tokio::time::sleep(Duration::from_millis(50 << attempt.min(4))).await;
-}
-
-/// Returns the reference of the project an Application belongs to.
-fn project_of(session: &Session, application: &ObjectRef, live: &Value) -> ObjectRef {
-    let name = text(live, &["spec", "project"]);
-    let name = if name.is_empty() { "default" } else { name };
-    // Projects live beside the controller, which says where it is when it is not the default.
-    let controller = text(live, &["status", "controllerNamespace"]);
-    let namespace = if controller.is_empty() {
-        session.options.argocd_namespace.as_str()
-    } else {
-        controller
-    };
-    debug_assert!(
-        application.namespace.is_some(),
-        "Applications live in namespaces"
-    );
-    let kind = crate::domain::object::GroupKind::new(crate::domain::kind::ARGO, "AppProject");
-    session.object_ref(kind, namespace, name)
 }

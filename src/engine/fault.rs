@@ -6,7 +6,7 @@ use std::error::Error as StdError;
 
 /// A failed request. The text says what the other side (or the network) said.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub(super) enum Fault {
     /// No answer: network, name, TLS. Tried again by itself.
     #[error("{0}")]
     Unreachable(String),

@@ -81,7 +81,7 @@ impl Live {
         // Building a client runs the plugin; what it asked for lies in its own cache then.
         match Client::try_from(config) {
             Ok(_client) => Ok(()),
-            Err(error) => Err(self.explain(&name, &error)),
+            Err(error) => Err(Self::explain(&name, &error)),
         }
     }
 
@@ -160,7 +160,7 @@ impl Live {
         Ok(config)
     }
 
-    fn explain(&self, name: &str, error: &kube::Error) -> Finding {
+    fn explain(name: &str, error: &kube::Error) -> Finding {
         let fault = Fault::from_client(error);
         fault.into_finding(&format!("cannot connect to the context `{name}`"))
     }
@@ -191,7 +191,7 @@ impl Live {
         let built = tokio::time::timeout(PLUGIN_TIMEOUT, building).await;
         match built {
             Ok(Ok(Ok(client))) => Ok(Link { client, context }),
-            Ok(Ok(Err(error))) => Err(self.explain(&name, &error)),
+            Ok(Ok(Err(error))) => Err(Self::explain(&name, &error)),
             Ok(Err(_)) | Err(_) => Err(Finding::new(
                 Severity::Error,
                 format!("the credential plugin of `{name}` gives no answer"),

@@ -144,7 +144,7 @@ impl Tree {
                     .extend(rows.map(|node| (node.object.clone(), node)));
             }
             Change::Freshness(place, freshness) => {
-                if place.0.is(ARGO, "Application") && self.watches.get(&place).is_none() {
+                if place.0.is(ARGO, "Application") && !self.watches.contains_key(&place) {
                     let source = SourceName::Kind(place.0.clone());
                     self.session
                         .report_freshness(source, freshness.clone())

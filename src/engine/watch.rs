@@ -356,8 +356,10 @@ fn remember_version(json: &str, version: &mut String) {
 fn refusal(json: &str) -> Ended {
     let status: StatusWire<'_> = serde_json::from_str(json).unwrap_or_default();
     let code = status.code.value().unwrap_or(500) as u16;
-    match Fault::from_answer(code, json.as_bytes()) {
-        Fault::Gone => Ended::Relist,
-        fault => Ended::Failed(fault),
+    let fault = Fault::from_answer(code, json.as_bytes());
+    if fault == Fault::Gone {
+        Ended::Relist
+    } else {
+        Ended::Failed(fault)
     }
 }

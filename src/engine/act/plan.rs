@@ -176,7 +176,7 @@ pub(super) fn sync(
         sync.insert("syncOptions".into(), options);
     }
     let retry = there(live, &["spec", "syncPolicy", "retry"]).cloned();
-    Ok(operation(live, sync, retry, asker))
+    Ok(operation(live, &sync.into(), retry, asker))
 }
 
 fn revision_is_allowed(live: &Value, revision: &str, dry_run: bool) -> Result<(), Refusal> {
@@ -203,7 +203,7 @@ fn spec_options(live: &Value) -> Option<Value> {
 }
 
 /// The state is cleared with it: a stale one would be resumed instead of this operation.
-fn operation(live: &Value, sync: Map<String, Value>, retry: Option<Value>, asker: &Asker) -> Patch {
+fn operation(live: &Value, sync: &Value, retry: Option<Value>, asker: &Asker) -> Patch {
     let mut operation = json!({
         "initiatedBy": { "username": asker.username },
         "info": [{ "name": "Request", "value": asker.request }],
@@ -273,7 +273,7 @@ pub(super) fn rollback(
         sync.insert("syncOptions".into(), options);
     }
     sync.insert("syncStrategy".into(), json!({ "apply": {} }));
-    Ok(operation(live, sync, None, asker))
+    Ok(operation(live, &sync.into(), None, asker))
 }
 
 /// Asks the controller to stop the running operation.

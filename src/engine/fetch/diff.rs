@@ -60,7 +60,9 @@ async fn from_argocd(
             ("group", &*object.kind.group),
         ];
         for (key, value) in parts {
-            query.push_str(&format!("&{key}={}", segment(value)));
+            for part in ["&", key, "=", &segment(value)] {
+                query.push_str(part);
+            }
         }
     }
     let mut last = absent();

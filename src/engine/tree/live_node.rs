@@ -25,7 +25,7 @@ pub(super) struct LiveNode {
     pub(super) wave: Option<i64>,
     /// `<template>-<name>-` of a StatefulSet's claims: its PVCs have no owner reference.
     pub(super) claims: Vec<String>,
-    /// The ServiceAccount that a token Secret belongs to.
+    /// The `ServiceAccount` that a token Secret belongs to.
     pub(super) account: Option<Text>,
 }
 
