@@ -7,12 +7,14 @@
 
 mod accept;
 mod admission;
+mod allocate;
 pub mod apply;
 mod auth;
 mod body;
 mod bootstrap;
 mod builtin;
 mod call;
+mod collector;
 mod core;
 pub mod crd;
 mod crds;
@@ -28,14 +30,21 @@ mod logs;
 mod names;
 pub mod openapi;
 mod patch;
+mod pods;
+mod proxy;
+mod rbac;
 mod read;
 mod request;
+mod reviews;
+mod rules;
+mod scale;
 pub mod schema;
 mod selector;
 mod store;
 pub mod strategic;
 mod subresources;
 mod table;
+mod tls;
 mod transport;
 mod watch;
 mod write;
@@ -43,10 +52,14 @@ mod write;
 pub use self::auth::User;
 pub use self::logs::{LogRequest, PodLogs};
 pub use self::store::LogLimits;
+pub use self::tls::{ListenError, Listening};
 
 use self::core::Core;
 use self::handler::{Front, Identity};
 use crate::sim::clock::PlatformClock;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// How a server is started.
@@ -90,6 +103,7 @@ impl ApiServer {
             core: Arc::new(core),
         };
         bootstrap::fill(&server.core);
+        tokio::spawn(collector::run(Arc::downgrade(&server.core)));
         server
     }
 
@@ -123,5 +137,36 @@ impl ApiServer {
     /// Answers requests through the service proxy of `namespace/service` with a router.
     pub fn add_service_backend(&self, namespace: &str, service: &str, router: axum::Router) {
         self.core.add_backend(namespace, service, router);
+    }
+
+    /// Opens a door over TLS on `addr` (port 0: the system chooses) with a token for everything.
+    pub async fn listen_tls(&self, addr: SocketAddr) -> Result<Listening, ListenError> {
+        tls::listen(&self.core, addr).await
+    }
+
+    /// Writes a kubeconfig that uses the token of a door.
+    pub fn kubeconfig(&self, listening: &Listening) -> String {
+        tls::kubeconfig(listening, &serde_json::json!({ "token": listening.token }))
+    }
+
+    /// Writes a kubeconfig for a user who is known by a client certificate made here.
+    pub fn kubeconfig_with_certificate(
+        &self,
+        listening: &Listening,
+        user: User,
+    ) -> Result<String, ListenError> {
+        let authority = self.core.authority()?;
+        let (certificate, key, bytes) = tls::client_certificate(&authority, &user)?;
+        self.core.know_certificate(bytes, user);
+        let credentials = serde_json::json!({
+            "client-certificate-data": STANDARD.encode(certificate),
+            "client-key-data": STANDARD.encode(key),
+        });
+        Ok(tls::kubeconfig(listening, &credentials))
+    }
+
+    /// Makes a bearer token for a user; what they may do is decided by their groups and RBAC.
+    pub fn issue_token(&self, user: User) -> String {
+        self.core.issue_token(user, None)
     }
 }

@@ -6,12 +6,24 @@ use serde_json::json;
 use tiphys::sim::apiserver::{ApiServer, ServerOptions};
 use tiphys::sim::clock::PlatformClock;
 
-fn server() -> ApiServer {
+pub(crate) fn server() -> ApiServer {
     let start = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
     ApiServer::start(ServerOptions::new(PlatformClock::stepped(start)))
 }
 
-fn config_map(name: &str) -> ConfigMap {
+/// Waits until something is so, for ten seconds at most.
+pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), wait)
+        .await
+        .unwrap_or_else(|_| panic!("not in time: {what}"));
+}
+
+pub(crate) fn config_map(name: &str) -> ConfigMap {
     serde_json::from_value(json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": name, "labels": {"app": name}},

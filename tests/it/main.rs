@@ -5,7 +5,11 @@
     reason = "a test stops at the first thing that is not as it should"
 )]
 
+mod apiserver_access;
 mod apiserver_basic;
+mod apiserver_custom;
+mod apiserver_deletion;
+mod apiserver_watch;
 mod architecture;
 mod definitions;
 mod health_oracle;

@@ -18,7 +18,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// A request for a resource.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) core: Arc<Core>,
     pub(super) kind: Arc<Kind>,
@@ -28,9 +28,36 @@ pub(super) struct Call {
     pub(super) user: User,
     pub(super) verb: &'static str,
     pub(super) form: Form,
+    /// The body of a patch, as it was sent.
+    pub(super) sent: Bytes,
 }
 
 impl Call {
+    /// A call that the server makes of itself, for one object.
+    pub(super) fn internal(core: &Arc<Core>, kind: &Arc<Kind>, key: &Key, who: &str) -> Self {
+        Self {
+            core: Arc::clone(core),
+            path: ResourcePath {
+                group: kind.group.clone(),
+                version: kind.version.clone(),
+                namespace: key.namespace.to_string(),
+                plural: kind.plural.clone(),
+                name: key.name.to_string(),
+                ..ResourcePath::default()
+            },
+            kind: Arc::clone(kind),
+            query: Query::default(),
+            headers: [(header::USER_AGENT, who)]
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, HeaderValue::from_str(value).ok()?)))
+                .collect(),
+            user: User::admin(who),
+            verb: "update",
+            form: Form::Plain,
+            sent: Bytes::new(),
+        }
+    }
+
     pub(super) fn key(&self) -> Key {
         Key::new(&self.path.namespace, &self.path.name)
     }

@@ -1,12 +1,15 @@
 //! What all requests share: the store, the kinds, the clock and where ids come from.
 
+use super::auth::User;
 use super::builtin;
 use super::error::ApiError;
 use super::kinds::{Kind, KindTable, Registry};
 use super::logs::PodLogs;
 use super::store::{Key, LogLimits, Store, Stored};
+use super::tls::{self, Authority, ListenError};
 use crate::domain::clock::Clock;
 use crate::sim::clock::PlatformClock;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,6 +69,12 @@ pub(super) struct Core {
     pub(super) version: String,
     logs: RwLock<Option<Arc<dyn PodLogs>>>,
     backends: RwLock<HashMap<(String, String), axum::Router>>,
+    tokens: RwLock<HashMap<String, (User, Option<DateTime<Utc>>)>>,
+    /// Users by the bytes of their certificates.
+    certificates: RwLock<HashMap<Vec<u8>, User>>,
+    authority: RwLock<Option<Arc<Authority>>>,
+    /// OpenAPI documents by fingerprint, made when first asked for.
+    documents: RwLock<HashMap<String, Bytes>>,
 }
 
 impl std::fmt::Debug for Core {
@@ -86,6 +95,10 @@ impl Core {
             version,
             logs: RwLock::default(),
             backends: RwLock::default(),
+            tokens: RwLock::default(),
+            certificates: RwLock::default(),
+            authority: RwLock::default(),
+            documents: RwLock::default(),
         }
     }
 
@@ -114,6 +127,71 @@ impl Core {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Returns a document that was made before, or makes it.
+    pub(super) fn document(&self, fingerprint: &str, make: impl FnOnce() -> String) -> Bytes {
+        let made = self
+            .documents
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(fingerprint)
+            .cloned();
+        made.unwrap_or_else(|| {
+            let document = Bytes::from(make());
+            self.documents
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(fingerprint.to_owned(), document.clone());
+            document
+        })
+    }
+
+    /// Makes a token by which a user is known, until `expires`.
+    pub(super) fn issue_token(&self, user: User, expires: Option<DateTime<Utc>>) -> String {
+        let token = tls::secret();
+        self.tokens
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(token.clone(), (user, expires));
+        token
+    }
+
+    pub(super) fn user_of_token(&self, token: &str) -> Option<User> {
+        let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
+        let (user, expires) = tokens.get(token)?;
+        expires
+            .is_none_or(|expires| self.now() < expires)
+            .then(|| user.clone())
+    }
+
+    /// Returns the signer of certificates, making it when first asked for.
+    pub(super) fn authority(&self) -> Result<Arc<Authority>, ListenError> {
+        let mut slot = self
+            .authority
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(authority) = &*slot {
+            return Ok(Arc::clone(authority));
+        }
+        let authority = Arc::new(Authority::new()?);
+        *slot = Some(Arc::clone(&authority));
+        Ok(authority)
+    }
+
+    pub(super) fn know_certificate(&self, certificate: Vec<u8>, user: User) {
+        self.certificates
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(certificate, user);
+    }
+
+    pub(super) fn user_of_certificate(&self, certificate: &[u8]) -> Option<User> {
+        self.certificates
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(certificate)
+            .cloned()
     }
 
     pub(super) fn add_backend(&self, namespace: &str, service: &str, router: axum::Router) {

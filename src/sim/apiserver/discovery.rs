@@ -3,7 +3,8 @@
 use super::call::json_response;
 use super::core::Core;
 use super::error::ApiError;
-use super::kinds::{Kind, KindTable};
+use super::kinds::{Kind, KindTable, Subresource};
+use super::openapi;
 use axum::response::Response;
 use http::{HeaderValue, Uri, header};
 use serde_json::{Value, json};
@@ -36,6 +37,12 @@ pub(super) fn answer(core: &Core, uri: &Uri, accept: &str) -> Result<Response, A
             })
             .ok_or_else(ApiError::no_such_path),
         ["apis", group, version] => resource_list(&table, group, version),
+        ["openapi", "v2"] => Ok(openapi_v2(accept)),
+        ["openapi", "v3"] => Ok(json_response(200, openapi_index(&table).to_string())),
+        ["openapi", "v3", "api", version] => openapi_document(core, &table, ("", version)),
+        ["openapi", "v3", "apis", group, version] => {
+            openapi_document(core, &table, (group, version))
+        }
         [] => Ok(json_response(200, paths(&table).to_string())),
         _ => Err(ApiError::no_such_path()),
     }
@@ -135,41 +142,10 @@ fn resource_list(table: &KindTable, group: &str, version: &str) -> Result<Respon
     Ok(json_response(200, list.to_string()))
 }
 
-/// Subresource, group, version and kind it answers with, and its verbs.
-type Subresource = (&'static str, (String, String, String), Vec<&'static str>);
-
-fn subresources(kind: &Kind) -> Vec<Subresource> {
-    let own = || (kind.group.clone(), kind.version.clone(), kind.kind.clone());
-    let mut all = Vec::new();
-    if kind.status {
-        all.push(("status", own(), vec!["get", "patch", "update"]));
-    }
-    if kind.scale.is_some() {
-        let scale = (
-            "autoscaling".to_owned(),
-            "v1".to_owned(),
-            "Scale".to_owned(),
-        );
-        all.push(("scale", scale, vec!["get", "patch", "update"]));
-    }
-    for (name, answer) in &kind.subresources {
-        let (group, version) = match *answer {
-            "Eviction" => ("policy", "v1"),
-            "TokenRequest" => ("authentication.k8s.io", "v1"),
-            _ => (kind.group.as_str(), kind.version.as_str()),
-        };
-        let verbs = match *name {
-            "log" => vec!["get"],
-            "binding" | "eviction" | "token" => vec!["create"],
-            "finalize" => vec!["update"],
-            "approval" => vec!["get", "patch", "update"],
-            "exec" | "attach" | "portforward" => vec!["create", "get"],
-            _ => vec!["create", "delete", "get", "patch", "update"],
-        };
-        let gvk = (group.to_owned(), version.to_owned(), (*answer).to_owned());
-        all.push((name, gvk, verbs));
-    }
-    all
+fn answered_kind(kind: &Kind, one: &Subresource) -> (String, String, String) {
+    one.answers
+        .clone()
+        .unwrap_or_else(|| (kind.group.clone(), kind.version.clone(), kind.kind.clone()))
 }
 
 fn resource_entries(kind: &Kind) -> Vec<Value> {
@@ -178,7 +154,7 @@ fn resource_entries(kind: &Kind) -> Vec<Value> {
         "singularName": kind.singular,
         "namespaced": kind.namespaced,
         "kind": kind.kind,
-        "verbs": kind.verbs(),
+        "verbs": kind.verbs,
     });
     if !kind.short_names.is_empty() {
         entry["shortNames"] = kind.short_names.clone().into();
@@ -187,13 +163,14 @@ fn resource_entries(kind: &Kind) -> Vec<Value> {
         entry["categories"] = kind.categories.clone().into();
     }
     let mut entries = vec![entry];
-    for (name, (group, version, answer), verbs) in subresources(kind) {
+    for one in &kind.subresources {
+        let (group, version, answer) = answered_kind(kind, one);
         let mut entry = json!({
-            "name": format!("{}/{name}", kind.plural),
+            "name": format!("{}/{}", kind.plural, one.name),
             "singularName": "",
             "namespaced": kind.namespaced,
             "kind": answer,
-            "verbs": verbs,
+            "verbs": one.verbs,
         });
         if group != kind.group {
             entry["group"] = group.into();
@@ -265,7 +242,7 @@ fn aggregated_resource(kind: &Kind) -> Value {
         "responseKind": gvk(&kind.group, &kind.version, &kind.kind),
         "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
         "singularResource": kind.singular,
-        "verbs": kind.verbs(),
+        "verbs": kind.verbs,
     });
     if !kind.short_names.is_empty() {
         resource["shortNames"] = kind.short_names.clone().into();
@@ -273,13 +250,15 @@ fn aggregated_resource(kind: &Kind) -> Value {
     if !kind.categories.is_empty() {
         resource["categories"] = kind.categories.clone().into();
     }
-    let subresources: Vec<Value> = subresources(kind)
-        .into_iter()
-        .map(|(name, (group, version, answer), verbs)| {
+    let subresources: Vec<Value> = kind
+        .subresources
+        .iter()
+        .map(|one| {
+            let (group, version, answer) = answered_kind(kind, one);
             json!({
-                "subresource": name,
+                "subresource": one.name,
                 "responseKind": gvk(&group, &version, &answer),
-                "verbs": verbs,
+                "verbs": one.verbs,
             })
         })
         .collect();
@@ -287,4 +266,66 @@ fn aggregated_resource(kind: &Kind) -> Value {
         resource["subresources"] = subresources.into();
     }
     resource
+}
+
+/// Answers the old document with an empty one: what clients read from it is in version 3.
+///
+/// `kubectl` before 1.29 asks for it as protobuf and needs an answer to apply anything.
+fn openapi_v2(accept: &str) -> Response {
+    const EMPTY: &[u8] = b"\x0a\x03\x32.0\x12\x07\x0a\x01k\x12\x021.";
+    if !accept.contains("com.github.proto-openapi.spec.v2") {
+        let empty = json!({
+            "swagger": "2.0",
+            "info": {"title": "Kubernetes", "version": "1."},
+            "paths": {},
+            "definitions": {},
+        });
+        return json_response(200, empty.to_string());
+    }
+    let mut response = json_response(200, EMPTY);
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/com.github.proto-openapi.spec.v2.v1.0+protobuf"),
+    );
+    response
+}
+
+fn openapi_index(table: &KindTable) -> Value {
+    let documents: Vec<(String, String, String)> = table
+        .groups()
+        .into_iter()
+        .flat_map(|(group, versions)| {
+            versions
+                .into_iter()
+                .map(move |version| (group.clone(), version))
+        })
+        .map(|(group, version)| {
+            let kinds = table.in_version(&group, &version);
+            let shown: Vec<_> = kinds.iter().map(|kind| kind.documented()).collect();
+            let fingerprint = openapi::fingerprint(&shown);
+            (group, version, fingerprint)
+        })
+        .collect();
+    openapi::index(
+        documents
+            .iter()
+            .map(|(group, version, print)| (group.as_str(), version.as_str(), print.clone())),
+    )
+}
+
+fn openapi_document(
+    core: &Core,
+    table: &KindTable,
+    (group, version): (&str, &str),
+) -> Result<Response, ApiError> {
+    let kinds = table.in_version(group, version);
+    if kinds.is_empty() {
+        return Err(ApiError::no_such_path());
+    }
+    let shown: Vec<_> = kinds.iter().map(|kind| kind.documented()).collect();
+    let make = || openapi::document(group, version, &shown).to_string();
+    Ok(json_response(
+        200,
+        core.document(&openapi::fingerprint(&shown), make),
+    ))
 }

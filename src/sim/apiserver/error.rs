@@ -4,6 +4,7 @@
 //! and controllers print and match them.
 
 use super::kinds::Kind;
+use super::schema::FieldError;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -107,6 +108,19 @@ impl ApiError {
             (name, &kind.group, &kind.kind),
             causes,
         )
+    }
+
+    /// Lists what the schema or a rule found wrong.
+    pub(super) fn invalid_fields(kind: &Kind, name: &str, errors: &[FieldError]) -> Self {
+        let causes: Vec<Cause> = errors
+            .iter()
+            .map(|error| Cause {
+                reason: error.reason.cause().to_owned(),
+                message: error.message.clone(),
+                field: error.field.clone(),
+            })
+            .collect();
+        Self::invalid(kind, name, &causes)
     }
 
     /// `what` is the qualified kind; `about` is name, group and kind for the details.

@@ -5,12 +5,15 @@ use super::auth::User;
 use super::call::Call;
 use super::core::Core;
 use super::error::ApiError;
+use super::kinds::Kind;
+use super::rbac::{self, Attempt};
 use super::request::{Query, ResourcePath, verb_of};
-use super::{body, delete, discovery, patch, read, subresources, watch, write};
+use super::{body, delete, discovery, patch, read, reviews, subresources, watch, write};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, Request, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, header};
 use std::sync::Arc;
 
 /// How a front door tells who asks.
@@ -18,6 +21,8 @@ use std::sync::Arc;
 pub(super) enum Identity {
     /// Everybody who comes through this door is this user.
     Known(User),
+    /// Whoever the bearer token belongs to.
+    Token,
 }
 
 /// A door to the server.
@@ -40,9 +45,7 @@ async fn serve(State(front): State<Front>, request: Request<Body>) -> Response {
 }
 
 async fn answer(front: &Front, request: Request<Body>) -> Result<Response, ApiError> {
-    let user = match &front.identity {
-        Identity::Known(user) => user.clone(),
-    };
+    let user = authenticate(front, request.headers())?;
     let accept = request
         .headers()
         .get(header::ACCEPT)
@@ -69,6 +72,7 @@ async fn answer(front: &Front, request: Request<Body>) -> Result<Response, ApiEr
     } else {
         accept::negotiate(&accept)?
     };
+    authorize(front, &kind, &path, verb, &user)?;
     let (parts, body) = request.into_parts();
     let call = Call {
         core: Arc::clone(&front.core),
@@ -79,6 +83,7 @@ async fn answer(front: &Front, request: Request<Body>) -> Result<Response, ApiEr
         user,
         verb,
         form,
+        sent: Bytes::new(),
     };
     let mut response = dispatch(call, Request::from_parts(parts, body)).await?;
     response
@@ -88,7 +93,72 @@ async fn answer(front: &Front, request: Request<Body>) -> Result<Response, ApiEr
     Ok(response)
 }
 
-async fn dispatch(call: Call, request: Request<Body>) -> Result<Response, ApiError> {
+fn authenticate(front: &Front, headers: &HeaderMap) -> Result<User, ApiError> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let user = match &front.identity {
+        Identity::Known(user) => user.clone(),
+        Identity::Token => text("authorization")
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .and_then(|token| front.core.user_of_token(token.trim()))
+            .ok_or_else(ApiError::unauthorized)?,
+    };
+    let Some(other) = text("impersonate-user") else {
+        return Ok(user);
+    };
+    if !user.is_admin() {
+        let message = format!(
+            "users \"{other}\" is forbidden: User \"{}\" cannot impersonate resource \"users\" in \
+             API group \"\" at the cluster scope",
+            user.name
+        );
+        return Err(ApiError::new(403, "Forbidden", message).about(other, "", "users"));
+    }
+    let groups: Vec<&str> = headers
+        .get_all("impersonate-group")
+        .iter()
+        .filter_map(|group| group.to_str().ok())
+        .collect();
+    Ok(User::new(other, &groups))
+}
+
+fn authorize(
+    front: &Front,
+    kind: &Kind,
+    path: &ResourcePath,
+    verb: &str,
+    user: &User,
+) -> Result<(), ApiError> {
+    if user.is_admin() {
+        return Ok(());
+    }
+    let resource = match path.subresource.as_str() {
+        "" => path.plural.clone(),
+        sub => format!("{}/{sub}", path.plural),
+    };
+    // A namespace is judged by the rules inside it, as upstream.
+    let namespace = if kind.is("", "Namespace") {
+        path.name.clone()
+    } else {
+        path.namespace.clone()
+    };
+    let attempt = Attempt {
+        verb: verb.to_owned(),
+        group: path.group.clone(),
+        resource,
+        namespace,
+        name: path.name.clone(),
+    };
+    if rbac::allows(&front.core, user, &attempt) {
+        return Ok(());
+    }
+    Err(ApiError::forbidden(
+        kind,
+        &path.name,
+        &attempt.refusal(user),
+    ))
+}
+
+async fn dispatch(mut call: Call, request: Request<Body>) -> Result<Response, ApiError> {
     if !call.path.subresource.is_empty() && call.path.subresource != "status" {
         return subresources::answer(call, request).await;
     }
@@ -100,7 +170,7 @@ async fn dispatch(call: Call, request: Request<Body>) -> Result<Response, ApiErr
             return Err(ApiError::method_not_allowed(&call.kind, call.verb));
         }
         let object = body::read_object(&call, request.into_body()).await?;
-        return subresources::review(&call, object);
+        return reviews::answer(&call, object);
     }
     match call.verb {
         "get" => read::get(&call),
@@ -115,8 +185,8 @@ async fn dispatch(call: Call, request: Request<Body>) -> Result<Response, ApiErr
             write::replace(&call, &object)
         }
         "patch" if !call.path.name.is_empty() => {
-            let body = body::read_bytes(request.into_body()).await?;
-            patch::patch(&call, &body)
+            call.sent = body::read_bytes(request.into_body()).await?;
+            patch::patch(&call)
         }
         "delete" => {
             let options = body::read_delete_options(&call, request.into_body()).await?;

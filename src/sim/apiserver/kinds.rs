@@ -4,67 +4,80 @@
 //! which lie on the shelf named by [`Kind::resource`]. The table is replaced as a whole when a
 //! definition changes, so a request sees one consistent table.
 
+use super::crd::{CrdColumn, KindFromCrd};
+use super::openapi::{DocKind, DocSchema};
+use super::schema::{CoreType, Schema};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Where a custom resource keeps what the scale subresource shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScalePaths {
+pub(super) struct ScalePaths {
     /// Such as `.spec.replicas`.
-    pub spec: String,
+    pub(super) spec: String,
     /// Such as `.status.replicas`.
-    pub status: String,
+    pub(super) status: String,
     /// Such as `.status.selector`.
-    pub selector: Option<String>,
+    pub(super) selector: Option<String>,
 }
 
-/// A printer column of a custom resource definition.
+/// A subresource and what it answers with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PrinterColumn {
-    pub name: String,
-    /// `string`, `integer`, `number`, `boolean` or `date`.
-    pub kind: String,
-    pub format: String,
-    pub description: String,
-    pub priority: i64,
-    /// A JSONPath without braces, such as `.status.phase`.
-    pub json_path: String,
+pub(super) struct Subresource {
+    pub(super) name: String,
+    /// Group, version and kind, where not those of the resource.
+    pub(super) answers: Option<(String, String, String)>,
+    pub(super) verbs: Vec<String>,
+}
+
+/// Where the schema of a kind was written.
+#[derive(Clone, Debug)]
+pub(super) enum Definition {
+    /// The upstream name of a built-in type.
+    Core(String),
+    /// The OpenAPI schema of a custom resource definition.
+    Custom(Arc<Value>),
 }
 
 /// One served version of a resource.
 #[derive(Clone, Debug)]
-pub struct Kind {
+pub(super) struct Kind {
     /// Empty for the core group.
-    pub group: String,
-    pub version: String,
-    pub kind: String,
-    pub list_kind: String,
-    pub plural: String,
-    pub singular: String,
-    pub short_names: Vec<String>,
-    pub categories: Vec<String>,
-    pub namespaced: bool,
+    pub(super) group: String,
+    pub(super) version: String,
+    pub(super) kind: String,
+    pub(super) list_kind: String,
+    pub(super) plural: String,
+    pub(super) singular: String,
+    pub(super) short_names: Vec<String>,
+    pub(super) categories: Vec<String>,
+    pub(super) namespaced: bool,
     /// Whether `status` is a subresource of its own.
-    pub status: bool,
-    pub scale: Option<ScalePaths>,
-    /// Further subresources (`log`, `eviction`), with the kind they answer with.
-    pub subresources: Vec<(&'static str, &'static str)>,
+    pub(super) status: bool,
+    pub(super) scale: Option<ScalePaths>,
+    /// All subresources, `status` and `scale` among them.
+    pub(super) subresources: Vec<Subresource>,
+    pub(super) verbs: Vec<String>,
     /// Whether a custom resource definition brought it.
-    pub custom: bool,
+    pub(super) custom: bool,
     /// Whether the version objects are written in is this one.
-    pub storage: bool,
-    pub columns: Vec<PrinterColumn>,
+    pub(super) storage: bool,
+    pub(super) schema: Schema,
+    pub(super) definition: Definition,
+    /// The printer columns of a custom resource definition.
+    pub(super) columns: Vec<CrdColumn>,
     /// Fields beyond name and namespace that a field selector may name.
-    pub selectable: Vec<String>,
+    pub(super) selectable: Vec<String>,
     /// A sentence shown as a warning on each use.
-    pub deprecation: Option<String>,
+    pub(super) deprecation: Option<String>,
     /// Whether only `create` is served and nothing is kept (access reviews).
-    pub create_only: bool,
+    pub(super) create_only: bool,
 }
 
 impl Kind {
     /// Returns `plural.group`, or the plural for the core group; also the shelf's name.
-    pub fn resource(&self) -> String {
+    pub(super) fn resource(&self) -> String {
         if self.group.is_empty() {
             self.plural.clone()
         } else {
@@ -73,7 +86,7 @@ impl Kind {
     }
 
     /// Names the shelf that its objects lie on; both groups of events share one.
-    pub fn shelf(&self) -> String {
+    pub(super) fn shelf(&self) -> String {
         if !self.custom && self.kind == "Event" {
             return self.plural.clone();
         }
@@ -81,7 +94,7 @@ impl Kind {
     }
 
     /// Returns `Kind.group`, or the kind for the core group.
-    pub fn qualified_kind(&self) -> String {
+    pub(super) fn qualified_kind(&self) -> String {
         if self.group.is_empty() {
             self.kind.clone()
         } else {
@@ -90,7 +103,7 @@ impl Kind {
     }
 
     /// Returns the `apiVersion` of its objects.
-    pub fn api_version(&self) -> String {
+    pub(super) fn api_version(&self) -> String {
         if self.group.is_empty() {
             self.version.clone()
         } else {
@@ -99,12 +112,12 @@ impl Kind {
     }
 
     /// Says whether this is the kind `kind` of the group `group`.
-    pub fn is(&self, group: &str, kind: &str) -> bool {
+    pub(super) fn is(&self, group: &str, kind: &str) -> bool {
         self.group == group && self.kind == kind
     }
 
     /// Says whether objects carry `metadata.generation`.
-    pub fn has_generation(&self) -> bool {
+    pub(super) fn has_generation(&self) -> bool {
         const COUNTED: [&str; 15] = [
             "Deployment",
             "ReplicaSet",
@@ -125,40 +138,143 @@ impl Kind {
         self.custom || COUNTED.contains(&self.kind.as_str())
     }
 
-    /// The verbs that discovery shows.
-    pub fn verbs(&self) -> Vec<&'static str> {
-        if self.create_only {
-            return vec!["create"];
+    /// Reads a built-in kind.
+    pub(super) fn of_core(core: &CoreType) -> Self {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let subresources: Vec<Subresource> = core
+            .subresources
+            .iter()
+            .map(|one| Subresource {
+                name: one.name.to_owned(),
+                answers: one
+                    .kind
+                    .map(|(group, version, kind)| (group.into(), version.into(), kind.into())),
+                verbs: owned(one.verbs),
+            })
+            .collect();
+        let has = |name: &str| subresources.iter().any(|one| one.name == name);
+        Self {
+            group: core.group.to_owned(),
+            version: core.version.to_owned(),
+            kind: core.kind.to_owned(),
+            list_kind: format!("{}List", core.kind),
+            plural: core.plural.to_owned(),
+            singular: core.singular.to_owned(),
+            short_names: owned(core.short_names),
+            categories: owned(core.categories),
+            namespaced: core.namespaced,
+            status: has("status"),
+            scale: has("scale").then(|| ScalePaths {
+                spec: ".spec.replicas".to_owned(),
+                status: ".status.replicas".to_owned(),
+                selector: None,
+            }),
+            subresources,
+            verbs: owned(core.verbs),
+            custom: false,
+            storage: !(core.group == "autoscaling" && core.version == "v1")
+                && core.group != "events.k8s.io",
+            schema: core.schema(),
+            definition: Definition::Core(core.definition().to_owned()),
+            columns: Vec::new(),
+            selectable: super::builtin::selectable(core.kind),
+            deprecation: super::builtin::deprecation(core.kind),
+            create_only: core.create_only(),
         }
-        vec![
-            "create",
-            "delete",
-            "deletecollection",
-            "get",
-            "list",
-            "patch",
-            "update",
-            "watch",
-        ]
+    }
+
+    /// Reads a kind that a custom resource definition brings.
+    pub(super) fn of_definition(custom: KindFromCrd) -> Self {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let change = || owned(&["get", "patch", "update"]);
+        let mut subresources = Vec::new();
+        if custom.status {
+            subresources.push(Subresource {
+                name: "status".to_owned(),
+                answers: None,
+                verbs: change(),
+            });
+        }
+        if custom.scale.is_some() {
+            subresources.push(Subresource {
+                name: "scale".to_owned(),
+                answers: Some(("autoscaling".into(), "v1".into(), "Scale".into())),
+                verbs: change(),
+            });
+        }
+        Self {
+            group: custom.group,
+            version: custom.version,
+            kind: custom.kind,
+            list_kind: custom.list_kind,
+            plural: custom.plural,
+            singular: custom.singular,
+            short_names: custom.short_names,
+            categories: custom.categories,
+            namespaced: custom.namespaced,
+            status: custom.status,
+            scale: custom.scale.map(|scale| ScalePaths {
+                spec: scale.spec,
+                status: scale.status,
+                selector: scale.selector,
+            }),
+            subresources,
+            verbs: owned(&[
+                "create",
+                "delete",
+                "deletecollection",
+                "get",
+                "list",
+                "patch",
+                "update",
+                "watch",
+            ]),
+            custom: true,
+            storage: custom.storage,
+            schema: custom.schema,
+            definition: Definition::Custom(Arc::new(custom.open_api)),
+            columns: custom.columns,
+            selectable: custom.selectable_fields,
+            deprecation: custom.deprecation,
+            create_only: false,
+        }
+    }
+
+    /// Shows the kind to the OpenAPI documents.
+    pub(super) fn documented(&self) -> DocKind<'_> {
+        DocKind {
+            group: &self.group,
+            version: &self.version,
+            kind: &self.kind,
+            plural: &self.plural,
+            namespaced: self.namespaced,
+            create_only: self.create_only,
+            status: self.status,
+            scale: self.scale.is_some(),
+            schema: match &self.definition {
+                Definition::Core(name) => DocSchema::Core(name),
+                Definition::Custom(schema) => DocSchema::Custom(schema),
+            },
+        }
     }
 }
 
 /// All kinds served at one moment.
 #[derive(Clone, Debug, Default)]
-pub struct KindTable {
+pub(super) struct KindTable {
     /// By group, version and plural.
     kinds: BTreeMap<(String, String, String), Arc<Kind>>,
 }
 
 impl KindTable {
     /// Finds the kind at a path.
-    pub fn find(&self, group: &str, version: &str, plural: &str) -> Option<Arc<Kind>> {
+    pub(super) fn find(&self, group: &str, version: &str, plural: &str) -> Option<Arc<Kind>> {
         let key = (group.to_owned(), version.to_owned(), plural.to_owned());
         self.kinds.get(&key).map(Arc::clone)
     }
 
     /// Finds a kind by the `apiVersion` and `kind` of an object.
-    pub fn by_object(&self, api_version: &str, kind: &str) -> Option<Arc<Kind>> {
+    pub(super) fn by_object(&self, api_version: &str, kind: &str) -> Option<Arc<Kind>> {
         self.kinds
             .values()
             .find(|one| one.kind == kind && one.api_version() == api_version)
@@ -166,7 +282,7 @@ impl KindTable {
     }
 
     /// Finds a kind in a group, in its storage version.
-    pub fn by_kind(&self, group: &str, kind: &str) -> Option<Arc<Kind>> {
+    pub(super) fn by_kind(&self, group: &str, kind: &str) -> Option<Arc<Kind>> {
         self.kinds
             .values()
             .find(|one| one.is(group, kind) && one.storage)
@@ -174,12 +290,12 @@ impl KindTable {
     }
 
     /// Lists all kinds, sorted by group, version and plural.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<Kind>> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Kind>> {
         self.kinds.values()
     }
 
     /// Lists the groups with their versions, the preferred version first.
-    pub fn groups(&self) -> Vec<(String, Vec<String>)> {
+    pub(super) fn groups(&self) -> Vec<(String, Vec<String>)> {
         let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (group, version, _) in self.kinds.keys() {
             let versions = groups.entry(group.clone()).or_default();
@@ -194,7 +310,7 @@ impl KindTable {
     }
 
     /// Lists the kinds of a group and version.
-    pub fn in_version(&self, group: &str, version: &str) -> Vec<Arc<Kind>> {
+    pub(super) fn in_version(&self, group: &str, version: &str) -> Vec<Arc<Kind>> {
         self.all()
             .filter(|kind| kind.group == group && kind.version == version)
             .map(Arc::clone)
@@ -238,11 +354,11 @@ fn version_rank(version: &str) -> (u8, u32, u32) {
 
 /// The present table, shared by all requests.
 #[derive(Debug)]
-pub struct Registry(RwLock<Arc<KindTable>>);
+pub(super) struct Registry(RwLock<Arc<KindTable>>);
 
 impl Registry {
     /// Starts with the given kinds.
-    pub fn new(kinds: Vec<Kind>) -> Self {
+    pub(super) fn new(kinds: Vec<Kind>) -> Self {
         let mut table = KindTable::default();
         for kind in kinds {
             table.insert(kind);
@@ -251,12 +367,12 @@ impl Registry {
     }
 
     /// Returns the present table.
-    pub fn table(&self) -> Arc<KindTable> {
+    pub(super) fn table(&self) -> Arc<KindTable> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Puts all versions of one resource in the place of its former ones.
-    pub fn replace(&self, group: &str, plural: &str, kinds: Vec<Kind>) {
+    pub(super) fn replace(&self, group: &str, plural: &str, kinds: Vec<Kind>) {
         let mut guard = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let mut table = (**guard).clone();
         table.remove(group, plural);

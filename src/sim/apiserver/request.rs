@@ -153,6 +153,8 @@ pub(super) struct WriteOptions {
     pub(super) field_manager: String,
     pub(super) validation: FieldValidation,
     pub(super) force: bool,
+    /// Whether this is a server-side apply, which settles the ownership of fields itself.
+    pub(super) applied: bool,
 }
 
 impl WriteOptions {
@@ -196,6 +198,7 @@ impl WriteOptions {
             },
             validation,
             force: query.flag("force"),
+            applied: false,
         })
     }
 }

@@ -11,11 +11,11 @@ use serde_json::Value;
 
 /// The values of a kind's selectable fields, in the kind's order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FieldValues(Box<[Box<str>]>);
+pub(super) struct FieldValues(Box<[Box<str>]>);
 
 impl FieldValues {
     /// Reads the fields that `kind` lets select.
-    pub fn read(kind: &Kind, object: &Value) -> Self {
+    pub(super) fn read(kind: &Kind, object: &Value) -> Self {
         Self(
             kind.selectable
                 .iter()
@@ -52,11 +52,11 @@ enum Requirement {
 
 /// A parsed label selector.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LabelSelector(Vec<Requirement>);
+pub(super) struct LabelSelector(Vec<Requirement>);
 
 impl LabelSelector {
     /// Parses the text of a `labelSelector` parameter.
-    pub fn parse(text: &str) -> Result<Self, ApiError> {
+    pub(super) fn parse(text: &str) -> Result<Self, ApiError> {
         split_outside_parentheses(text)
             .into_iter()
             .map(str::trim)
@@ -68,7 +68,7 @@ impl LabelSelector {
     }
 
     /// Reads a `LabelSelector` object (`matchLabels`, `matchExpressions`).
-    pub fn from_object(selector: &Value) -> Self {
+    pub(super) fn from_object(selector: &Value) -> Self {
         let mut all = Vec::new();
         for (key, value) in selector
             .get("matchLabels")
@@ -98,7 +98,7 @@ impl LabelSelector {
     }
 
     /// Says whether an object's labels meet all requirements.
-    pub fn matches(&self, object: &Stored) -> bool {
+    pub(super) fn matches(&self, object: &Stored) -> bool {
         self.0.iter().all(|one| one.met_by(object))
     }
 }
@@ -205,11 +205,11 @@ enum Field {
 
 /// A parsed field selector.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FieldSelector(Vec<(Field, bool, String)>);
+pub(super) struct FieldSelector(Vec<(Field, bool, String)>);
 
 impl FieldSelector {
     /// Parses the text of a `fieldSelector` parameter for a kind.
-    pub fn parse(text: &str, kind: &Kind) -> Result<Self, ApiError> {
+    pub(super) fn parse(text: &str, kind: &Kind) -> Result<Self, ApiError> {
         let mut terms = Vec::new();
         for part in text.split(',').filter(|part| !part.is_empty()) {
             let (path, equal, value) = if let Some((path, value)) = part.split_once("!=") {
@@ -229,7 +229,7 @@ impl FieldSelector {
     }
 
     /// Says whether an object meets all terms.
-    pub fn matches(&self, object: &Stored) -> bool {
+    pub(super) fn matches(&self, object: &Stored) -> bool {
         self.0.iter().all(|(field, equal, wanted)| {
             let value = match field {
                 Field::Name => &*object.key.name,
@@ -241,7 +241,7 @@ impl FieldSelector {
     }
 
     /// Returns the name, when the selector asks for exactly one.
-    pub fn single_name(&self) -> Option<&str> {
+    pub(super) fn single_name(&self) -> Option<&str> {
         self.0
             .iter()
             .find(|(field, equal, _)| *field == Field::Name && *equal)
@@ -272,14 +272,14 @@ fn field_of(kind: &Kind, path: &str) -> Result<Field, ApiError> {
 
 /// What a list or watch lets through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selector {
-    pub labels: LabelSelector,
-    pub fields: FieldSelector,
+pub(super) struct Selector {
+    pub(super) labels: LabelSelector,
+    pub(super) fields: FieldSelector,
 }
 
 impl Selector {
     /// Says whether an object is selected.
-    pub fn matches(&self, object: &Stored) -> bool {
+    pub(super) fn matches(&self, object: &Stored) -> bool {
         self.labels.matches(object) && self.fields.matches(object)
     }
 }

@@ -18,14 +18,14 @@ use tokio::sync::watch;
 
 /// Names an object on its shelf; the namespace is empty for cluster-wide resources.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
-    pub namespace: Box<str>,
-    pub name: Box<str>,
+pub(super) struct Key {
+    pub(super) namespace: Box<str>,
+    pub(super) name: Box<str>,
 }
 
 impl Key {
     /// Makes a key.
-    pub fn new(namespace: &str, name: &str) -> Self {
+    pub(super) fn new(namespace: &str, name: &str) -> Self {
         Self {
             namespace: namespace.into(),
             name: name.into(),
@@ -35,38 +35,38 @@ impl Key {
 
 /// An object at one version.
 #[derive(Debug)]
-pub struct Stored {
-    pub key: Key,
-    pub uid: Box<str>,
-    pub version: u64,
-    pub labels: Box<[(Box<str>, Box<str>)]>,
+pub(super) struct Stored {
+    pub(super) key: Key,
+    pub(super) uid: Box<str>,
+    pub(super) version: u64,
+    pub(super) labels: Box<[(Box<str>, Box<str>)]>,
     /// The values of the kind's selectable fields, in its order.
-    pub fields: FieldValues,
+    pub(super) fields: FieldValues,
     /// The uids of its owners.
-    pub owners: Box<[Box<str>]>,
+    pub(super) owners: Box<[Box<str>]>,
     /// Whether deletion has begun.
-    pub deleting: bool,
-    pub body: Bytes,
+    pub(super) deleting: bool,
+    pub(super) body: Bytes,
 }
 
 impl Stored {
     /// Reads the body; what we wrote always parses.
-    pub fn value(&self) -> Value {
+    pub(super) fn value(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 }
 
 /// An object that is about to be written.
 #[derive(Debug)]
-pub struct Draft {
-    pub key: Key,
-    pub value: Value,
-    pub fields: FieldValues,
+pub(super) struct Draft {
+    pub(super) key: Key,
+    pub(super) value: Value,
+    pub(super) fields: FieldValues,
 }
 
 impl Draft {
     /// Reads key and selectable fields out of an object.
-    pub fn new(kind: &Kind, value: Value) -> Self {
+    pub(super) fn new(kind: &Kind, value: Value) -> Self {
         let namespace = if kind.namespaced {
             json::meta_text(&value, "namespace").unwrap_or_default()
         } else {
@@ -111,7 +111,7 @@ impl Draft {
 
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub(super) enum Change {
     Added,
     Modified,
     Deleted,
@@ -119,10 +119,10 @@ pub enum Change {
 
 /// One entry of a log. A deletion carries the last state under the deletion's version.
 #[derive(Debug)]
-pub struct Event {
-    pub change: Change,
-    pub object: Arc<Stored>,
-    pub previous: Option<Arc<Stored>>,
+pub(super) struct Event {
+    pub(super) change: Change,
+    pub(super) object: Arc<Stored>,
+    pub(super) previous: Option<Arc<Stored>>,
 }
 
 impl Event {
@@ -133,13 +133,13 @@ impl Event {
 
 /// The version asked for is older than the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expired {
-    pub oldest: u64,
+pub(super) struct Expired {
+    pub(super) oldest: u64,
 }
 
 /// The object is not at the version that the writer read, or is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stale;
+pub(super) struct Stale;
 
 /// How much of the past a shelf remembers.
 #[derive(Clone, Copy, Debug)]
@@ -170,16 +170,16 @@ struct Contents {
 
 /// All objects of one resource.
 #[derive(Debug)]
-pub struct Shelf {
+pub(super) struct Shelf {
     contents: RwLock<Contents>,
     wake: watch::Sender<u64>,
 }
 
 /// A part of a resource's objects at one version.
 #[derive(Debug)]
-pub struct Snapshot {
-    pub objects: Vec<Arc<Stored>>,
-    pub version: u64,
+pub(super) struct Snapshot {
+    pub(super) objects: Vec<Arc<Stored>>,
+    pub(super) version: u64,
 }
 
 impl Shelf {
@@ -201,17 +201,21 @@ impl Shelf {
     }
 
     /// Returns one object.
-    pub fn get(&self, key: &Key) -> Option<Arc<Stored>> {
+    pub(super) fn get(&self, key: &Key) -> Option<Arc<Stored>> {
         self.read().objects.get(key).map(Arc::clone)
     }
 
     /// Subscribes to the version of the newest change.
-    pub fn subscribe(&self) -> watch::Receiver<u64> {
+    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
         self.wake.subscribe()
     }
 
     /// Returns at most `limit` events after `cursor`.
-    pub fn events_after(&self, cursor: u64, limit: usize) -> Result<Vec<Arc<Event>>, Expired> {
+    pub(super) fn events_after(
+        &self,
+        cursor: u64,
+        limit: usize,
+    ) -> Result<Vec<Arc<Event>>, Expired> {
         let contents = self.read();
         if cursor < contents.dropped {
             return Err(Expired {
@@ -295,29 +299,37 @@ impl Contents {
 
 /// All shelves and the counter of changes.
 #[derive(Debug)]
-pub struct Store {
+pub(super) struct Store {
     shelves: RwLock<HashMap<String, Arc<Shelf>>>,
     version: AtomicU64,
     limits: LogLimits,
+    /// The version of the newest change anywhere, for those who follow everything.
+    wake: watch::Sender<u64>,
 }
 
 impl Store {
     /// Makes an empty store.
-    pub fn new(limits: LogLimits) -> Self {
+    pub(super) fn new(limits: LogLimits) -> Self {
         Self {
             shelves: RwLock::default(),
             version: AtomicU64::new(1),
             limits,
+            wake: watch::Sender::new(0),
         }
     }
 
+    /// Subscribes to the version of the newest change anywhere.
+    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.wake.subscribe()
+    }
+
     /// Returns the version of the newest change anywhere.
-    pub fn version(&self) -> u64 {
+    pub(super) fn version(&self) -> u64 {
         self.version.load(Ordering::SeqCst)
     }
 
     /// Returns a resource's shelf, putting an empty one up if needed.
-    pub fn shelf(&self, resource: &str) -> Arc<Shelf> {
+    pub(super) fn shelf(&self, resource: &str) -> Arc<Shelf> {
         if let Some(shelf) = self
             .shelves
             .read()
@@ -335,7 +347,7 @@ impl Store {
     }
 
     /// Reads the objects of a namespace (all when empty), now or at an older version.
-    pub fn snapshot(
+    pub(super) fn snapshot(
         &self,
         resource: &str,
         namespace: &str,
@@ -362,7 +374,7 @@ impl Store {
     }
 
     /// Puts a new object on its shelf; refused when the name is taken.
-    pub fn create(&self, resource: &str, draft: Draft) -> Result<Arc<Stored>, Stale> {
+    pub(super) fn create(&self, resource: &str, draft: Draft) -> Result<Arc<Stored>, Stale> {
         let shelf = self.shelf(resource);
         let mut contents = shelf.write();
         if contents.objects.contains_key(&draft.key) {
@@ -382,7 +394,7 @@ impl Store {
     }
 
     /// Replaces an object that is still at version `expected`.
-    pub fn replace(
+    pub(super) fn replace(
         &self,
         resource: &str,
         expected: u64,
@@ -408,7 +420,12 @@ impl Store {
     }
 
     /// Takes an object that is still at version `expected` away; `last` is its final state.
-    pub fn remove(&self, resource: &str, expected: u64, last: Draft) -> Result<Arc<Stored>, Stale> {
+    pub(super) fn remove(
+        &self,
+        resource: &str,
+        expected: u64,
+        last: Draft,
+    ) -> Result<Arc<Stored>, Stale> {
         let shelf = self.shelf(resource);
         let mut contents = shelf.write();
         match contents.objects.get(&last.key) {
@@ -435,10 +452,11 @@ impl Store {
         contents.record(event, self.limits);
         drop(contents);
         shelf.wake.send_replace(version);
+        self.wake.send_replace(version);
     }
 
     /// Names all resources that have a shelf.
-    pub fn resources(&self) -> Vec<String> {
+    pub(super) fn resources(&self) -> Vec<String> {
         let shelves = self.shelves.read().unwrap_or_else(PoisonError::into_inner);
         shelves.keys().cloned().collect()
     }

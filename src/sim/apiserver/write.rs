@@ -6,7 +6,7 @@ use super::json;
 use super::kinds::Kind;
 use super::lifecycle;
 use super::request::WriteOptions;
-use super::store::{Draft, Key, Stale, Stored};
+use super::store::{Draft, Stale, Stored};
 use super::{admission, crds, names};
 use axum::response::Response;
 use serde_json::Value;
@@ -53,7 +53,7 @@ pub(super) fn create_object(
     lifecycle::prepare_create(&call.core, kind, &call.path.namespace, &mut object)?;
     names::check(kind, &object)?;
     admission::check_namespace(call)?;
-    admission::complete(call, None, &mut object)?;
+    admission::complete(call, None, &mut object);
     warnings.extend(admission::validate(kind, None, &object)?);
     admission::record_manager(call, None, &mut object, options);
     let draft = Draft::new(kind, stored_form(kind, call, object));
@@ -139,7 +139,7 @@ fn update_once(
     let kind = &call.kind;
     let mut warnings = admission::check_fields(call, &mut new, options)?;
     lifecycle::prepare_update(kind, &call.path.subresource, old, &mut new)?;
-    admission::complete(call, Some(old), &mut new)?;
+    admission::complete(call, Some(old), &mut new);
     warnings.extend(admission::validate(kind, Some(old), &new)?);
     json::metadata_mut(&mut new).insert(
         "resourceVersion".to_owned(),
@@ -193,9 +193,4 @@ fn without_times(managed: &Value) -> Value {
         json::map_mut(entry).remove("time");
     }
     managed
-}
-
-/// Names an object for messages and lookups.
-pub(super) fn key_in(kind: &Kind, namespace: &str, name: &str) -> Key {
-    Key::new(if kind.namespaced { namespace } else { "" }, name)
 }
