@@ -6,8 +6,10 @@
 pub mod age;
 pub mod application;
 pub mod clock;
+pub mod cron;
 pub mod duration;
 pub mod finding;
+pub mod globs;
 pub mod graph;
 pub mod health;
 pub mod intent;
@@ -18,3 +20,4 @@ pub mod object;
 pub mod rows;
 pub mod status;
 pub mod why;
+pub mod window;

@@ -6,6 +6,8 @@ use super::{Accepted, Errand, TRIES, conflict_pause, text};
 use crate::domain::finding::Finding;
 use crate::domain::intent::{Cascade, Switch, Verb};
 use crate::domain::node::Node;
+use crate::domain::object::GroupKind;
+use crate::domain::window::{self, Decision, Subject};
 use crate::engine::fault::Fault;
 use crate::engine::transport::{Call, JSON, JSON_PATCH, MERGE_PATCH};
 use http::Method;
@@ -17,6 +19,7 @@ impl Errand {
         let asker = self.asker();
         for attempt in 0..TRIES {
             let live = self.target().await?;
+            self.check_windows(&live).await?;
             let patch = self
                 .plan(&live, &asker)
                 .map_err(|refusal| self.refused(&refusal))?;
@@ -37,6 +40,43 @@ impl Errand {
             "it keeps changing while it is being written",
             "try again in a moment",
         ))
+    }
+
+    /// Refuses a sync that a sync window of the project would hold back.
+    ///
+    /// A project that cannot be read holds nothing back here: the controller decides in the end.
+    async fn check_windows(&self, live: &Value) -> Result<(), Finding> {
+        if !matches!(self.intent.verb, Verb::Sync(_)) {
+            return Ok(());
+        }
+        let project = match text(live, &["spec", "project"]) {
+            "" => "default",
+            project => project,
+        };
+        let namespace = match text(live, &["status", "controllerNamespace"]) {
+            "" => self.session.options.argocd_namespace.as_str(),
+            namespace => namespace,
+        };
+        let kind = GroupKind::new(crate::domain::kind::ARGO, "AppProject");
+        let project = self.session.object_ref(kind, namespace, project);
+        let Ok(project) = self.session.object(&project).await else {
+            return Ok(());
+        };
+        let destination = |field| text(live, &["spec", "destination", field]);
+        let subject = Subject {
+            application: text(live, &["metadata", "name"]),
+            namespace: destination("namespace"),
+            server: destination("server"),
+            cluster: destination("name"),
+        };
+        let (windows, _unreadable) = window::matching(&project, &subject);
+        if window::decide(&windows, true, self.session.now()) == Decision::Blocked {
+            return Err(self.refuse(
+                "a sync window of its project does not allow a manual sync now",
+                "wait for the window, or allow `manualSync` in it",
+            ));
+        }
+        Ok(())
     }
 
     fn refused(&self, refusal: &Refusal) -> Finding {

@@ -13,10 +13,8 @@ pub mod compare;
 pub mod compared;
 pub mod conditions;
 pub mod controller;
-pub mod cron;
 pub mod deletion;
 pub mod durations;
-pub mod globs;
 pub mod hooks;
 pub mod ignore;
 pub mod jq;
@@ -43,4 +41,5 @@ pub mod waves;
 pub mod windows;
 pub mod world;
 
+pub use crate::domain::globs;
 pub use controller::Argo;

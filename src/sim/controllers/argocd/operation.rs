@@ -268,7 +268,7 @@ impl Argo {
     fn is_blocked(&self, app: &App, operation: &Value, state: &Value) -> bool {
         let project = self.project(app.project()).unwrap_or_default();
         let name = app.name();
-        let (windows, _) = windows::matching(&project, &subject(app, &name));
+        let (windows, _) = windows::matching(&*project, &subject(app, &name));
         let manual = !json::flag(operation, &["initiatedBy", "automated"]);
         let now = self.now();
         let started = time(state, &["startedAt"]).unwrap_or(now);

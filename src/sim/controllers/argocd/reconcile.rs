@@ -210,7 +210,7 @@ impl Argo {
     /// Decides about automated sync; a closed window keeps it back.
     fn decide(&self, app: &App, compared: &Compared, now: DateTime<Utc>) -> Decision {
         let project = self.project(app.project()).unwrap_or_default();
-        let (windows, _) = windows::matching(&project, &subject(app, &app.name()));
+        let (windows, _) = windows::matching(&*project, &subject(app, &app.name()));
         if windows::decide(&windows, false, now) == windows::Decision::Blocked {
             return Decision::Skip("a sync window is closed");
         }
