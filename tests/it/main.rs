@@ -19,3 +19,4 @@ mod screens_bytes;
 mod screens_fixtures;
 mod screens_gallery;
 mod screens_tables;
+mod sim_argocd;

@@ -1,0 +1,547 @@
+//! The application controller against the embedded API server, on stepped time.
+
+mod rig;
+
+use rig::{Rig, config_map, tracked_maps};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn automated(policy: Value) -> Value {
+    json!({"syncPolicy": {"automated": policy, "syncOptions": ["CreateNamespace=true"]}})
+}
+
+#[tokio::test]
+async fn an_automated_application_becomes_synced_and_healthy() {
+    let rig = Rig::start().await;
+    rig.commit(&[
+        ("web/a.yaml", config_map("a", "1")),
+        ("web/b.yaml", config_map("b", "1")),
+    ]);
+
+    rig.create_app("argocd", "web", automated(json!({}))).await;
+
+    let app = rig
+        .app_until("web", 10 * SECOND, |app| {
+            is(app, "Synced", "Healthy") && app["operation"].is_null()
+        })
+        .await;
+    assert_eq!(app["status"]["operationState"]["phase"], "Succeeded");
+    assert_eq!(
+        app["status"]["operationState"]["message"],
+        "successfully synced (all tasks run)"
+    );
+    assert_eq!(
+        app["status"]["operationState"]["syncResult"]["resources"]
+            .as_array()
+            .map(Vec::len),
+        Some(3)
+    );
+    assert_eq!(app["status"]["history"][0]["id"], 0);
+    assert_eq!(
+        app["status"]["history"][0]["initiatedBy"]["automated"],
+        true
+    );
+    assert_eq!(app["status"]["resourceHealthSource"], "appTree");
+    assert_eq!(app["status"]["sourceType"], "Directory");
+    assert_eq!(app["status"]["resources"].as_array().map(Vec::len), Some(2));
+    let sha = rig.git.resolve(rig::REPO, "main").expect("resolves");
+    assert_eq!(app["status"]["sync"]["revision"], sha.as_str());
+}
+
+fn is(app: &Value, sync: &str, health: &str) -> bool {
+    app["status"]["sync"]["status"] == sync && app["status"]["health"]["status"] == health
+}
+
+#[tokio::test]
+async fn an_edit_is_drift_within_a_second_and_stays_without_self_heal() {
+    let rig = Rig::start().await;
+    rig.commit(&[("web/a.yaml", config_map("a", "1"))]);
+    rig.create_app("argocd", "web", automated(json!({}))).await;
+    rig.app_until("web", 10 * SECOND, |app| is(app, "Synced", "Healthy"))
+        .await;
+    rig.pass(3 * SECOND).await;
+
+    rig.patch_map("web", "a", json!({"data": {"k": "edited"}}))
+        .await;
+
+    rig.app_until("web", SECOND, |app| is(app, "OutOfSync", "Healthy"))
+        .await;
+    rig.pass(30 * SECOND).await;
+    assert_eq!(rig.map("web", "a").await["data"]["k"], "edited");
+}
+
+#[tokio::test]
+async fn an_edit_is_reverted_with_self_heal() {
+    let rig = Rig::start().await;
+    rig.commit(&[("web/a.yaml", config_map("a", "1"))]);
+    rig.create_app("argocd", "web", automated(json!({"selfHeal": true})))
+        .await;
+    rig.app_until("web", 10 * SECOND, |app| is(app, "Synced", "Healthy"))
+        .await;
+
+    rig.patch_map("web", "a", json!({"data": {"k": "edited"}}))
+        .await;
+
+    rig.until("the edit is reverted", 10 * SECOND, async || {
+        rig.map("web", "a").await["data"]["k"] == "1"
+    })
+    .await;
+    rig.app_until("web", 10 * SECOND, |app| is(app, "Synced", "Healthy"))
+        .await;
+}
+
+#[tokio::test]
+async fn a_push_is_seen_at_once() {
+    let rig = Rig::start().await;
+    rig.commit(&[("web/a.yaml", config_map("a", "1"))]);
+    rig.create_app("argocd", "web", automated(json!({}))).await;
+    rig.app_until("web", 10 * SECOND, |app| is(app, "Synced", "Healthy"))
+        .await;
+    rig.pass(3 * SECOND).await;
+
+    let sha = rig.commit(&[("web/a.yaml", config_map("a", "2"))]);
+
+    rig.app_until("web", 5 * SECOND, |app| {
+        is(app, "Synced", "Healthy") && app["status"]["sync"]["revision"] == sha
+    })
+    .await;
+    assert_eq!(rig.map("web", "a").await["data"]["k"], "2");
+    assert_eq!(
+        rig.app("argocd", "web").await["status"]["history"][1]["id"],
+        1
+    );
+}
+
+#[tokio::test]
+async fn what_left_git_is_pruned_only_when_asked() {
+    let rig = Rig::start().await;
+    rig.commit(&[
+        ("web/a.yaml", config_map("a", "1")),
+        ("web/b.yaml", config_map("b", "1")),
+    ]);
+    rig.create_app("argocd", "web", automated(json!({}))).await;
+    rig.app_until("web", 10 * SECOND, |app| is(app, "Synced", "Healthy"))
+        .await;
+
+    rig.remove("web/b.yaml");
+    let app = rig
+        .app_until("web", 5 * SECOND, |app| is(app, "OutOfSync", "Healthy"))
+        .await;
+    assert_eq!(app["status"]["resources"][1]["requiresPruning"], true);
+    rig.pass(10 * SECOND).await;
+    assert_eq!(tracked_maps(&rig, "web").await, ["a", "b"]);
+
+    rig.sync("web", json!({"prune": true})).await;
+    rig.app_until("web", 10 * SECOND, |app| is(app, "Synced", "Healthy"))
+        .await;
+    assert_eq!(tracked_maps(&rig, "web").await, ["a"]);
+}
+
+#[tokio::test]
+async fn hooks_and_waves_run_in_order_and_wait() {
+    let rig = Rig::start().await;
+    rig.commit(&[
+        ("web/a.yaml", config_map("a", "1")),
+        (
+            "web/hook.yaml",
+            rig::job("migrate", json!({"argocd.argoproj.io/hook": "PreSync"})),
+        ),
+        (
+            "web/late.yaml",
+            rig::job("late", json!({"argocd.argoproj.io/sync-wave": "5"})),
+        ),
+        (
+            "web/last.yaml",
+            rig::annotated_map("last", json!({"argocd.argoproj.io/sync-wave": "9"})),
+        ),
+    ]);
+    rig.create_app(
+        "argocd",
+        "web",
+        json!({"syncPolicy": {"syncOptions": ["CreateNamespace=true"]}}),
+    )
+    .await;
+    rig.app_until("web", 10 * SECOND, |app| is(app, "OutOfSync", "Missing"))
+        .await;
+    rig.sync("web", json!({"syncOptions": ["CreateNamespace=true"]}))
+        .await;
+
+    rig.app_until("web", 10 * SECOND, |app| {
+        app["status"]["operationState"]["message"]
+            == "waiting for completion of hook batch/Job/migrate"
+    })
+    .await;
+    assert!(tracked_maps(&rig, "web").await.is_empty());
+
+    rig.finish_job("web", "migrate", "Complete").await;
+    rig.app_until("web", 10 * SECOND, |app| {
+        app["status"]["operationState"]["message"] == "waiting for healthy state of batch/Job/late"
+    })
+    .await;
+    assert_eq!(tracked_maps(&rig, "web").await, ["a"]);
+
+    rig.finish_job("web", "late", "Complete").await;
+    let app = rig
+        .app_until("web", 20 * SECOND, |app| {
+            is(app, "Synced", "Healthy") && app["operation"].is_null()
+        })
+        .await;
+    assert_eq!(app["status"]["operationState"]["phase"], "Succeeded");
+    let order: Vec<_> = app["status"]["operationState"]["syncResult"]["resources"]
+        .as_array()
+        .expect("results")
+        .iter()
+        .map(|result| result["name"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(order, ["web", "migrate", "a", "late", "last"]);
+}
+
+#[tokio::test]
+async fn a_failing_hook_fails_the_sync_and_runs_the_fail_hook() {
+    let rig = Rig::start().await;
+    rig.commit(&[
+        ("web/a.yaml", config_map("a", "1")),
+        (
+            "web/hook.yaml",
+            rig::job("migrate", json!({"argocd.argoproj.io/hook": "PreSync"})),
+        ),
+        (
+            "web/fail.yaml",
+            rig::job("alarm", json!({"argocd.argoproj.io/hook": "SyncFail"})),
+        ),
+    ]);
+    rig.create_app("argocd", "web", json!({})).await;
+    rig.sync("web", json!({"syncOptions": ["CreateNamespace=true"]}))
+        .await;
+    rig.until("the hook runs", 10 * SECOND, async || {
+        rig.job_exists("web", "migrate").await
+    })
+    .await;
+
+    rig.finish_job("web", "migrate", "Failed").await;
+    rig.until("the fail hook runs", 10 * SECOND, async || {
+        rig.job_exists("web", "alarm").await
+    })
+    .await;
+    rig.finish_job("web", "alarm", "Complete").await;
+
+    let app = rig
+        .app_until("web", 20 * SECOND, |app| {
+            app["status"]["operationState"]["phase"] == "Failed"
+        })
+        .await;
+    assert_eq!(
+        app["status"]["operationState"]["message"],
+        "one or more synchronization tasks completed unsuccessfully"
+    );
+    assert!(app["status"]["history"].is_null());
+    assert!(tracked_maps(&rig, "web").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_failed_sync_is_tried_again_with_back_off() {
+    let rig = Rig::start().await;
+    rig.commit(&[(
+        "web/w.yaml",
+        "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\n".to_owned(),
+    )]);
+    rig.create_app("argocd", "web", json!({})).await;
+
+    rig.sync_with(
+        "web",
+        json!({"sync": {}, "retry": {"limit": 2, "backoff": {"duration": "5s"}}}),
+    )
+    .await;
+
+    let app = rig
+        .app_until("web", 3 * SECOND, |app| {
+            app["status"]["operationState"]["retryCount"] == 1
+        })
+        .await;
+    assert_eq!(app["status"]["operationState"]["phase"], "Running");
+    let message = app["status"]["operationState"]["message"]
+        .as_str()
+        .unwrap_or_default();
+    assert!(
+        message
+            .starts_with("one or more synchronization tasks are not valid. Retrying attempt #1 at"),
+        "{message}"
+    );
+    let result = &app["status"]["operationState"]["syncResult"]["resources"][0];
+    assert!(
+        result["message"]
+            .as_str()
+            .unwrap_or_default()
+            .contains("Make sure the \"Widget\" CRD is installed")
+    );
+
+    let app = rig
+        .app_until("web", 60 * SECOND, |app| app["operation"].is_null())
+        .await;
+    assert_eq!(app["status"]["operationState"]["phase"], "Failed");
+    assert_eq!(
+        app["status"]["operationState"]["message"],
+        "one or more synchronization tasks are not valid (retried 2 times)."
+    );
+}
+
+#[tokio::test]
+async fn a_sync_that_waits_can_be_terminated() {
+    let rig = Rig::start().await;
+    rig.commit(&[(
+        "web/hook.yaml",
+        rig::job("migrate", json!({"argocd.argoproj.io/hook": "PreSync"})),
+    )]);
+    rig.create_app("argocd", "web", json!({})).await;
+    rig.sync("web", json!({"syncOptions": ["CreateNamespace=true"]}))
+        .await;
+    rig.app_until("web", 10 * SECOND, |app| {
+        app["status"]["operationState"]["phase"] == "Running"
+    })
+    .await;
+    rig.until("the hook runs", 10 * SECOND, async || {
+        rig.job_exists("web", "migrate").await
+    })
+    .await;
+
+    rig.patch_app(
+        "web",
+        json!({"status": {"operationState": {"phase": "Terminating"}}}),
+    )
+    .await;
+
+    let app = rig
+        .app_until("web", 10 * SECOND, |app| app["operation"].is_null())
+        .await;
+    assert_eq!(app["status"]["operationState"]["phase"], "Failed");
+    assert_eq!(
+        app["status"]["operationState"]["message"],
+        "Operation terminated"
+    );
+    rig.until("the hook is gone", 5 * SECOND, async || {
+        !rig.job_exists("web", "migrate").await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rollback_applies_an_old_revision_and_leaves_drift() {
+    let rig = Rig::start().await;
+    let first = rig.commit(&[("web/a.yaml", config_map("a", "1"))]);
+    rig.create_app("argocd", "web", json!({})).await;
+    rig.sync("web", json!({"syncOptions": ["CreateNamespace=true"]}))
+        .await;
+    rig.app_until("web", 10 * SECOND, |app| is(app, "Synced", "Healthy"))
+        .await;
+    rig.commit(&[("web/a.yaml", config_map("a", "2"))]);
+    rig.sync("web", json!({})).await;
+    let app = rig
+        .app_until("web", 10 * SECOND, |app| {
+            app["status"]["history"][1]["id"] == 1 && is(app, "Synced", "Healthy")
+        })
+        .await;
+
+    let old = &app["status"]["history"][0];
+    assert_eq!(old["revision"], first);
+    rig.sync("web", json!({"revision": old["revision"], "source": old["source"], "syncStrategy": {"apply": {}}})).await;
+
+    rig.app_until("web", 10 * SECOND, |app| {
+        is(app, "OutOfSync", "Healthy") && app["status"]["history"][2]["revision"] == first
+    })
+    .await;
+    assert_eq!(rig.map("web", "a").await["data"]["k"], "1");
+}
+
+#[tokio::test]
+async fn a_cascading_delete_takes_the_objects_along_and_another_leaves_them() {
+    let rig = Rig::start().await;
+    rig.commit(&[
+        ("web/a.yaml", config_map("a", "1")),
+        (
+            "web/b.yaml",
+            rig::annotated_map("b", json!({"argocd.argoproj.io/sync-wave": "1"})),
+        ),
+    ]);
+    for (name, finalizer) in [("web", true), ("kept", false)] {
+        rig.create_app("argocd", name, automated(json!({}))).await;
+        rig.app_until(name, 20 * SECOND, |app| is(app, "Synced", "Healthy"))
+            .await;
+        if finalizer {
+            rig.patch_app(
+                name,
+                json!({"metadata": {"finalizers": ["resources-finalizer.argocd.argoproj.io"]}}),
+            )
+            .await;
+        }
+        rig.delete_app(name).await;
+        rig.until("the Application is gone", 30 * SECOND, async || {
+            rig.app("argocd", name).await.is_null()
+        })
+        .await;
+    }
+
+    assert!(tracked_maps(&rig, "web").await.is_empty());
+    assert_eq!(tracked_maps(&rig, "kept").await, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn two_applications_with_one_name_stay_distinct() {
+    let rig = Rig::start().await;
+    rig.commit(&[("web/a.yaml", config_map("a", "1"))]);
+    rig.allow_namespace("team-a").await;
+
+    for (namespace, target) in [("argocd", "web"), ("team-a", "other")] {
+        let mut spec = automated(json!({}));
+        spec["destination"] = json!({"name": "in-cluster", "namespace": target});
+        rig.create_app(namespace, "web", spec).await;
+    }
+
+    for (namespace, target, instance) in
+        [("argocd", "web", "web"), ("team-a", "other", "team-a_web")]
+    {
+        rig.until("both are synced", 10 * SECOND, async || {
+            is(&rig.app(namespace, "web").await, "Synced", "Healthy")
+        })
+        .await;
+        let map = rig.map(target, "a").await;
+        assert_eq!(
+            map["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"],
+            format!("{instance}:/ConfigMap:{target}/a")
+        );
+    }
+    let app = rig.app("argocd", "web").await;
+    assert_eq!(app["status"]["resources"].as_array().map(Vec::len), Some(1));
+    assert!(app["status"]["conditions"].is_null());
+}
+
+#[tokio::test]
+async fn trouble_with_the_source_is_a_comparison_error() {
+    let rig = Rig::start().await;
+    rig.commit(&[("web/a.yaml", config_map("a", "1"))]);
+    let source = |path: &str, revision: &str| json!({"source": {"repoURL": rig::REPO, "path": path, "targetRevision": revision}});
+
+    rig.create_app("argocd", "nopath", source("nowhere", "main"))
+        .await;
+    rig.create_app("argocd", "nobranch", source("web", "nowhere"))
+        .await;
+    let mut project = source("web", "main");
+    project["project"] = json!("unknown");
+    rig.create_app("argocd", "noproject", project).await;
+
+    for (name, kind, part) in [
+        ("nopath", "ComparisonError", "app path does not exist"),
+        (
+            "nobranch",
+            "ComparisonError",
+            "unable to resolve 'nowhere' to a commit SHA",
+        ),
+        (
+            "noproject",
+            "InvalidSpecError",
+            "Application referencing project unknown which does not exist",
+        ),
+    ] {
+        let app = rig
+            .app_until(name, 5 * SECOND, |app| {
+                app["status"]["sync"]["status"] == "Unknown"
+            })
+            .await;
+        let condition = &app["status"]["conditions"][0];
+        assert_eq!(condition["type"], kind);
+        assert!(
+            condition["message"]
+                .as_str()
+                .unwrap_or_default()
+                .contains(part),
+            "{condition}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_annotation_is_answered_and_a_settled_platform_is_silent() {
+    let rig = Rig::start().await;
+    rig.commit(&[("web/a.yaml", config_map("a", "1"))]);
+    rig.create_app("argocd", "web", automated(json!({}))).await;
+    rig.app_until("web", 10 * SECOND, |app| is(app, "Synced", "Healthy"))
+        .await;
+    rig.pass(5 * SECOND).await;
+
+    for kind in ["normal", "hard"] {
+        rig.patch_app(
+            "web",
+            json!({"metadata": {"annotations": {"argocd.argoproj.io/refresh": kind}}}),
+        )
+        .await;
+        rig.app_until("web", SECOND, |app| {
+            app["metadata"]["annotations"]["argocd.argoproj.io/refresh"].is_null()
+        })
+        .await;
+    }
+
+    rig.pass(2 * SECOND).await;
+    let before = rig.app("argocd", "web").await["metadata"]["resourceVersion"].clone();
+    rig.pass(60 * SECOND).await;
+    assert_eq!(
+        rig.app("argocd", "web").await["metadata"]["resourceVersion"],
+        before
+    );
+
+    let reconciled = rig.app("argocd", "web").await["status"]["reconciledAt"].clone();
+    rig.app_until("web", 180 * SECOND, |app| {
+        app["status"]["reconciledAt"] != reconciled
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_closed_window_holds_a_sync_back() {
+    let rig = Rig::start().await;
+    rig.commit(&[("web/a.yaml", config_map("a", "1"))]);
+    rig.patch_project(json!({"spec": {"syncWindows": [
+        {"kind": "deny", "schedule": "* * * * *", "duration": "1h", "applications": ["*"]}]}}))
+        .await;
+    rig.create_app("argocd", "web", automated(json!({}))).await;
+
+    rig.sync("web", json!({"syncOptions": ["CreateNamespace=true"]}))
+        .await;
+    rig.app_until("web", 5 * SECOND, |app| {
+        app["status"]["operationState"]["message"] == "Sync operation blocked by sync window"
+            && app["status"]["operationState"]["phase"] == "Running"
+    })
+    .await;
+
+    rig.patch_project(json!({"spec": {"syncWindows": null}}))
+        .await;
+    rig.app_until("web", 60 * SECOND, |app| is(app, "Synced", "Healthy"))
+        .await;
+}
+
+#[tokio::test]
+async fn an_application_of_applications_works() {
+    let rig = Rig::start().await;
+    let child = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+        "metadata": {"name": "child", "namespace": "argocd"},
+        "spec": {"project": "default", "source": {"repoURL": rig::REPO, "path": "web", "targetRevision": "main"},
+            "destination": {"server": "https://kubernetes.default.svc", "namespace": "child"},
+            "syncPolicy": {"automated": {}, "syncOptions": ["CreateNamespace=true"]}}});
+    rig.commit(&[
+        ("web/a.yaml", config_map("a", "1")),
+        ("apps/child.yaml", child.to_string()),
+    ]);
+
+    let mut spec = automated(json!({"prune": true, "selfHeal": true}));
+    spec["source"] = json!({"repoURL": rig::REPO, "path": "apps", "targetRevision": "main"});
+    spec["destination"] =
+        json!({"server": "https://kubernetes.default.svc", "namespace": "argocd"});
+    rig.create_app("argocd", "parent", spec).await;
+
+    rig.app_until("child", 15 * SECOND, |app| is(app, "Synced", "Healthy"))
+        .await;
+    let parent = rig
+        .app_until("parent", 15 * SECOND, |app| is(app, "Synced", "Healthy"))
+        .await;
+    assert_eq!(parent["status"]["summary"]["isAppOfApps"], true);
+}
