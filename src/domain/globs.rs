@@ -1,4 +1,4 @@
-//! Shell patterns as AppProjects and sync windows use them.
+//! Shell patterns as projects and sync windows use them.
 //!
 //! `*` matches anything, slashes included (Argo CD `util/glob` passes no separator, except for
 //! source repositories, where `/` separates), `?` one character, `[a-z]`, `[!a]` and `{a,b}`.

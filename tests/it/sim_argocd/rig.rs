@@ -1,5 +1,10 @@
 //! An API server, a git server and the application controller, on one stepped clock.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "calls with `json!` read better"
+)]
+
 use serde_json::{Value, json};
 use std::time::Duration;
 use tiphys::api::yaml;
@@ -39,7 +44,7 @@ pub(super) fn job(name: &str, annotations: Value) -> String {
     .to_string()
 }
 
-/// Names of the ConfigMaps in a namespace that some Application tracks.
+/// Names of the `ConfigMaps` in a namespace that some Application tracks.
 pub(super) async fn tracked_maps(rig: &Rig, namespace: &str) -> Vec<String> {
     let list = rig
         .get(&format!("/api/v1/namespaces/{namespace}/configmaps"))
@@ -58,6 +63,22 @@ pub(super) async fn tracked_maps(rig: &Rig, namespace: &str) -> Vec<String> {
 }
 
 impl Rig {
+    pub(super) async fn start_with_workloads() -> Self {
+        let rig = Self::start().await;
+        let events = Events::start(&rig.runtime);
+        deployment::Deployments::start(&rig.runtime, &events);
+        replicaset::ReplicaSets::start(&rig.runtime, &events);
+        scheduler::Scheduler::start(&rig.runtime, &events);
+        Kubelet::start(&rig.runtime, &events, KubeletOptions::default());
+        rig
+    }
+
+    /// Asks argocd-server through the service proxy.
+    pub(super) async fn server(&self, path: &str) -> Value {
+        let proxy = "/api/v1/namespaces/argocd/services/https:argocd-server:443/proxy";
+        self.get(&format!("{proxy}{path}")).await
+    }
+
     pub(super) async fn start() -> Self {
         let start = "2026-11-21T10:00:00Z".parse().expect("a time");
         let clock = PlatformClock::stepped(start);
@@ -175,6 +196,29 @@ impl Rig {
             &patch,
         )
         .await;
+    }
+
+    /// Creates several Applications without waiting for anything.
+    pub(super) async fn create_fleet(&self, count: usize) {
+        for index in 0..count {
+            let namespace = format!("ns-{}", index % 20);
+            let mut spec = json!({"syncPolicy": {"automated": {"selfHeal": true}, "syncOptions": ["CreateNamespace=true"]},
+                "destination": {"name": "in-cluster", "namespace": namespace},
+                "source": {"repoURL": REPO, "path": "fleet", "targetRevision": "main",
+                    "kustomize": {"namePrefix": format!("app-{index}-")}}});
+            spec["source"]["kustomize"]["commonLabels"] = json!({"n": index.to_string()});
+            self.create_app("argocd", &format!("app-{index}"), spec).await;
+        }
+    }
+
+    /// Returns the Applications that are Synced and Healthy, and how many there are.
+    pub(super) async fn settled(&self) -> (usize, usize) {
+        let list = self.get("/apis/argoproj.io/v1alpha1/applications").await;
+        let items = list["items"].as_array().cloned().unwrap_or_default();
+        let good = items.iter().filter(|app| {
+            app["status"]["sync"]["status"] == "Synced" && app["status"]["health"]["status"] == "Healthy"
+        });
+        (good.count(), items.len())
     }
 
     pub(super) async fn delete_app(&self, name: &str) {

@@ -72,11 +72,14 @@ pub enum Run {
     Wet,
 }
 
+/// Kinds by group and kind.
+type Kinds = HashMap<(String, String), Arc<Served>>;
+
 /// The API server, with what it was last known to serve. Clones share the knowledge.
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
-    kinds: Arc<RwLock<HashMap<(String, String), Arc<Served>>>>,
+    kinds: Arc<RwLock<Kinds>>,
     manager: &'static str,
 }
 

@@ -138,7 +138,7 @@ impl Argo {
             options: &options,
             namespaced: &namespaced,
         };
-        self.fit(app, &mut memo, &loaded, &basis);
+        Self::fit(app, &mut memo, &loaded, &basis);
         memo.misses_kinds = self.watch_kinds(app, &memo.targets).await;
         let live = self.live(app, &instance, &memo.targets).await;
         let mut compared = {
@@ -158,7 +158,7 @@ impl Argo {
     }
 
     /// Places the targets anew when anything they depend on changed.
-    fn fit(&self, app: &App, memo: &mut Memo, loaded: &Loaded, basis: &Basis<'_>) {
+    fn fit(app: &App, memo: &mut Memo, loaded: &Loaded, basis: &Basis<'_>) {
         let same = memo.rendered.len() == loaded.objects.len()
             && memo
                 .rendered

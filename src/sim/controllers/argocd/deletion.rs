@@ -26,8 +26,47 @@ const BACKGROUND: &str = "resources-finalizer.argocd.argoproj.io/background";
 const FOREGROUND: &str = "resources-finalizer.argocd.argoproj.io/foreground";
 const PRE_DELETE: &str = "pre-delete-finalizer.argocd.argoproj.io";
 const POST_DELETE: &str = "post-delete-finalizer.argocd.argoproj.io";
-const CLEANUP: &str = "/cleanup";
+const PRE_CLEANUP: &str = "pre-delete-finalizer.argocd.argoproj.io/cleanup";
+const POST_CLEANUP: &str = "post-delete-finalizer.argocd.argoproj.io/cleanup";
 const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(5);
+
+/// What comes next of a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Hooks(HookType, &'static str),
+    Cleanup(HookType, &'static str),
+    Background,
+    Foreground,
+}
+
+/// Returns the stage that the finalizers left over ask for.
+fn stage_of(finalizers: &[&str]) -> Option<Stage> {
+    let stages = [
+        (PRE_DELETE, Stage::Hooks(HookType::PreDelete, PRE_DELETE)),
+        (
+            PRE_CLEANUP,
+            Stage::Cleanup(HookType::PreDelete, PRE_CLEANUP),
+        ),
+        (BACKGROUND, Stage::Background),
+        (RESOURCES, Stage::Foreground),
+        (FOREGROUND, Stage::Foreground),
+        (POST_DELETE, Stage::Hooks(HookType::PostDelete, POST_DELETE)),
+        (
+            POST_CLEANUP,
+            Stage::Cleanup(HookType::PostDelete, POST_CLEANUP),
+        ),
+    ];
+    let mut stages = stages.into_iter();
+    stages
+        .find(|(finalizer, _)| finalizers.contains(finalizer))
+        .map(|(_, stage)| stage)
+}
+
+fn is_ours(finalizer: &str) -> bool {
+    [PRE_DELETE, RESOURCES, POST_DELETE]
+        .iter()
+        .any(|ours| finalizer.starts_with(ours))
+}
 
 /// How far a part of a deletion is.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,57 +83,19 @@ impl Argo {
         app: &App,
     ) -> Result<Option<DateTime<Utc>>, ReconcileError> {
         let finalizers = app.finalizers();
-        let has = |name: &str| finalizers.contains(&name);
-        let invalid = !self.invalid(app).is_empty();
-        let pre_cleanup = format!("{PRE_DELETE}{CLEANUP}");
-        let post_cleanup = format!("{POST_DELETE}{CLEANUP}");
-        let (ours, part): (Vec<&str>, Part) = if invalid {
+        let (ours, part) = if super::reconcile::destination_problem(app).is_some() {
             // Without a valid destination there is nothing that could be cleaned up.
-            let ours = [
-                PRE_DELETE,
-                &pre_cleanup,
-                RESOURCES,
-                BACKGROUND,
-                FOREGROUND,
-                POST_DELETE,
-                &post_cleanup,
-            ];
-            (
-                ours.into_iter().filter(|name| has(name)).collect(),
-                Part::Done,
-            )
-        } else if has(PRE_DELETE) {
-            (
-                vec![PRE_DELETE],
-                self.run_hooks(app, HookType::PreDelete).await,
-            )
-        } else if has(&pre_cleanup) {
-            (
-                vec![&pre_cleanup],
-                self.clean_hooks(app, HookType::PreDelete).await,
-            )
-        } else if has(BACKGROUND) {
-            (
-                vec![BACKGROUND],
-                self.delete_objects(app, "Background").await,
-            )
-        } else if has(RESOURCES) || has(FOREGROUND) {
-            (
-                vec![RESOURCES, FOREGROUND],
-                self.delete_objects(app, "Foreground").await,
-            )
-        } else if has(POST_DELETE) {
-            (
-                vec![POST_DELETE],
-                self.run_hooks(app, HookType::PostDelete).await,
-            )
-        } else if has(&post_cleanup) {
-            (
-                vec![&post_cleanup],
-                self.clean_hooks(app, HookType::PostDelete).await,
-            )
+            let ours = finalizers
+                .iter()
+                .copied()
+                .filter(|one| is_ours(one))
+                .collect();
+            (ours, Part::Done)
         } else {
-            return Ok(None);
+            let Some(stage) = stage_of(&finalizers) else {
+                return Ok(None);
+            };
+            self.run_stage(app, stage).await
         };
         let kept: Vec<&str> = finalizers
             .iter()
@@ -114,6 +115,23 @@ impl Argo {
                 self.report_failure(app, &message).await?;
                 Ok(Some(self.now() + LOOK_AGAIN))
             }
+        }
+    }
+
+    async fn run_stage(&self, app: &App, stage: Stage) -> (Vec<&'static str>, Part) {
+        match stage {
+            Stage::Hooks(phase, finalizer) => (vec![finalizer], self.run_hooks(app, phase).await),
+            Stage::Cleanup(phase, finalizer) => {
+                (vec![finalizer], self.clean_hooks(app, phase).await)
+            }
+            Stage::Background => (
+                vec![BACKGROUND],
+                self.delete_objects(app, "Background").await,
+            ),
+            Stage::Foreground => (
+                vec![RESOURCES, FOREGROUND],
+                self.delete_objects(app, "Foreground").await,
+            ),
         }
     }
 
@@ -164,12 +182,6 @@ impl Argo {
             if let Err(refusal) = self.0.cluster.delete(key, propagation).await {
                 return Part::Failed(format!("cannot delete {key}: {refusal}"));
             }
-            self.event(
-                &app.name(),
-                false,
-                "ResourceDeleted",
-                format!("Deleted {key}"),
-            );
         }
         Part::Waiting
     }
@@ -268,14 +280,14 @@ impl Argo {
     pub(super) async fn guard(&self, app: &App, types: &[HookType]) -> Result<(), ReconcileError> {
         let mut finalizers: Vec<String> = app.finalizers().into_iter().map(str::to_owned).collect();
         let before = finalizers.len();
-        for (phase, finalizer) in [
-            (HookType::PreDelete, PRE_DELETE),
-            (HookType::PostDelete, POST_DELETE),
+        for (phase, finalizer, cleanup) in [
+            (HookType::PreDelete, PRE_DELETE, PRE_CLEANUP),
+            (HookType::PostDelete, POST_DELETE, POST_CLEANUP),
         ] {
             let known = finalizers.iter().any(|one| one.starts_with(finalizer));
             if types.contains(&phase) && !known {
                 finalizers.push(finalizer.to_owned());
-                finalizers.push(format!("{finalizer}{CLEANUP}"));
+                finalizers.push(cleanup.to_owned());
             }
         }
         if finalizers.len() == before {

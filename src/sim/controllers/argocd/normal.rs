@@ -115,9 +115,11 @@ fn tidy(value: &mut Value, built_in: bool) {
             settle_member(name, member);
             tidy(member, built_in);
         }
-        map.retain(|_, member| !member.is_null() && !(built_in && is_empty(member)));
+        map.retain(|_, member| !(member.is_null() || built_in && is_empty(member)));
     } else if let Some(list) = value.as_array_mut() {
-        list.iter_mut().for_each(|item| tidy(item, built_in));
+        for item in list {
+            tidy(item, built_in);
+        }
     } else if let Some(whole) = value
         .as_f64()
         .filter(|_| value.is_f64())
@@ -134,10 +136,10 @@ fn settle_member(name: &str, member: &mut Value) {
         }
     } else if QUANTITIES.contains(&name) {
         settle_quantity(member);
-    } else if INT_OR_STRING.contains(&name) {
-        if let Some(number) = member.as_str().and_then(|text| text.parse::<i64>().ok()) {
-            *member = Value::Number(number.into());
-        }
+    } else if INT_OR_STRING.contains(&name)
+        && let Some(number) = member.as_str().and_then(|text| text.parse::<i64>().ok())
+    {
+        *member = Value::Number(number.into());
     }
 }
 

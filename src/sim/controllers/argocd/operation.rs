@@ -187,36 +187,12 @@ impl Argo {
         let revisions = revisions_of(&operation, &state, plural);
         let loaded = self.load(&sources, &revisions).await;
         let memo = self.memo(&app.name());
-        let scratch = super::controller::Memo {
-            compared: None,
-            ..memo
-        };
-        let (compared, _) = self.compare_loaded(app, loaded, scratch).await;
+        let (compared, _) = self.compare_loaded(app, loaded, memo).await;
         if !compared.failed || state.get("syncResult").is_none() {
             note_result(&mut state, &sources, &compared, plural);
         }
-        let errors: Vec<Condition> = compared
-            .conditions
-            .iter()
-            .filter(|(kind, _)| is_error(kind))
-            .cloned()
-            .collect();
-        if !errors.is_empty() && !terminating {
-            return fail(state, "Error", written(&errors));
-        }
-        let options = options_of(&operation);
-        let shared: Vec<&str> = compared
-            .conditions
-            .iter()
-            .filter(|(kind, _)| *kind == "SharedResourceWarning")
-            .map(|(_, message)| message.as_str())
-            .collect();
-        if options.has("FailOnSharedResource=true") && !shared.is_empty() && !terminating {
-            return fail(
-                state,
-                "Failed",
-                format!("Shared resource found: {}", shared.join(", ")),
-            );
+        if let Some((phase, message)) = obstacle(&operation, &compared).filter(|_| !terminating) {
+            return fail(state, phase, message);
         }
         match request(app, &operation, &state, &compared) {
             Ok(request) => {
@@ -274,6 +250,28 @@ impl Argo {
         let started = time(state, &["startedAt"]).unwrap_or(now);
         windows::decide_running(&windows, manual, started, now) == windows::Decision::Blocked
     }
+}
+
+/// What a comparison found that stands in a sync's way.
+fn obstacle(operation: &Value, compared: &Compared) -> Option<(&'static str, String)> {
+    let of = |wanted: &dyn Fn(&str) -> bool| -> Vec<Condition> {
+        let conditions = compared.conditions.iter();
+        conditions
+            .filter(|(kind, _)| wanted(kind))
+            .cloned()
+            .collect()
+    };
+    let errors = of(&is_error);
+    if !errors.is_empty() {
+        return Some(("Error", written(&errors)));
+    }
+    let shared = of(&|kind| kind == "SharedResourceWarning");
+    if shared.is_empty() || !options_of(operation).has("FailOnSharedResource=true") {
+        return None;
+    }
+    let messages: Vec<&str> = shared.iter().map(|(_, message)| message.as_str()).collect();
+    let message = format!("Shared resource found: {}", messages.join(", "));
+    Some(("Failed", message))
 }
 
 /// A retry begins from nothing; with `refresh` it takes the newest revision, too.

@@ -23,6 +23,30 @@ use std::sync::Arc;
 const RECONCILIATION: i64 = 120;
 const JITTER: u64 = 60;
 
+/// One look at an Application: the status to write, and what else comes of it.
+struct Look {
+    status: Value,
+    found: Vec<Condition>,
+    later: Option<DateTime<Utc>>,
+    operation: Option<Value>,
+}
+
+impl Look {
+    fn of(app: &App, found: Vec<Condition>) -> Self {
+        let status = app.status();
+        Self {
+            status: if status.is_object() {
+                status.clone()
+            } else {
+                make!({})
+            },
+            found,
+            later: None,
+            operation: None,
+        }
+    }
+}
+
 impl Controller for Argo {
     type Key = AppName;
     const NAME: &'static str = "argocd-application-controller";
@@ -78,49 +102,69 @@ impl Argo {
         } else {
             None
         };
-        let mut status = app.status().clone();
-        if !status.is_object() {
-            status = make!({});
-        }
-        let mut found: Vec<Condition> = invalid;
-        let mut later = None;
-        let mut operation = None;
-        match &compared {
-            Some(compared) => {
-                found.extend(compared.conditions.iter().cloned());
-                self.fill(&mut status, app, compared);
-                if level > Level::Tree && !compared.failed {
-                    match self.decide(app, compared, now) {
-                        Decision::Refuse(message) => found.push(("SyncError", message)),
-                        Decision::Later(span) => later = Some(now + span),
-                        Decision::Start(start) => operation = Some(*start),
-                        Decision::Skip(_) => {}
-                    }
-                }
-            }
-            None => fill_invalid(&mut status, app),
-        }
-        if level > Level::Tree {
-            set_conditions(&mut status, &found, now);
-        }
-        if level >= Level::Latest || status.get("reconciledAt").is_none() {
-            status["reconciledAt"] = stamp(now);
-        }
-        settle_health_time(&mut status, app.status(), now);
-        let written = self.write_status(app, &status).await?;
+        let mut look = Look::of(app, invalid);
+        self.judge(app, &mut look, (compared.as_deref(), level), now);
+        let written = self.write_status(app, &look.status).await?;
+        self.report_changes(app, &written);
         if let Some(compared) = &compared {
-            let types: Vec<_> = compared
-                .hooks
-                .iter()
+            let hooks = compared.hooks.iter();
+            let types: Vec<_> = hooks
                 .flat_map(|hook| hooks::types_of(&hook.object))
                 .collect();
             self.guard(&written, &types).await?;
         }
-        if let Some(operation) = operation {
+        if let Some(operation) = look.operation {
             self.start_operation(&written, &operation).await?;
         }
         let next = self.next_reconcile(&written);
-        Ok(later.map_or(next, |later| next.min(later)))
+        Ok(look.later.map_or(next, |later| next.min(later)))
+    }
+
+    /// Works a status out, and what automated sync makes of it.
+    fn judge(
+        &self,
+        app: &App,
+        look: &mut Look,
+        (compared, level): (Option<&Compared>, Level),
+        now: DateTime<Utc>,
+    ) {
+        match compared {
+            Some(compared) => {
+                look.found.extend(compared.conditions.iter().cloned());
+                self.fill(&mut look.status, app, compared);
+                if level > Level::Tree && !compared.failed {
+                    match self.decide(app, compared, now) {
+                        Decision::Refuse(message) => look.found.push(("SyncError", message)),
+                        Decision::Later(span) => look.later = Some(now + span),
+                        Decision::Start(start) => look.operation = Some(*start),
+                        Decision::Skip(_) => {}
+                    }
+                }
+            }
+            None => fill_invalid(&mut look.status, app),
+        }
+        if level > Level::Tree {
+            set_conditions(&mut look.status, &look.found, now);
+        }
+        if level >= Level::Latest || look.status.get("reconciledAt").is_none() {
+            look.status["reconciledAt"] = stamp(now);
+        }
+        settle_health_time(&mut look.status, app.status(), now);
+    }
+
+    /// Says in events how sync and health changed.
+    fn report_changes(&self, before: &App, after: &App) {
+        for (what, path) in [
+            ("sync", ["sync", "status"]),
+            ("health", ["health", "status"]),
+        ] {
+            let old = json::text(before.status(), &path);
+            let new = json::text(after.status(), &path);
+            if old != new {
+                let message = format!("Updated {what} status: {old} -> {new}");
+                self.event(&before.name(), false, "ResourceUpdated", message);
+            }
+        }
     }
 
     /// What the object itself asks for.
@@ -147,24 +191,12 @@ impl Argo {
             .stream(&["argocd", &name.namespace, &name.name])
             .below(JITTER);
         let last = time(app.status(), &["reconciledAt"]).unwrap_or_else(|| self.now());
-        last + TimeDelta::seconds(RECONCILIATION + jitter as i64)
+        last + TimeDelta::seconds(RECONCILIATION + jitter.cast_signed())
     }
 
     /// What is wrong with the spec itself; nothing is compared then.
     pub(super) fn invalid(&self, app: &App) -> Vec<Condition> {
-        let mut found = Vec::new();
-        let spec = app.spec();
-        let server = json::text(spec, &["destination", "server"]);
-        let cluster = json::text(spec, &["destination", "name"]);
-        if server.is_empty() && cluster.is_empty() {
-            found.push("Destination server missing from app spec".to_owned());
-        } else if !server.is_empty() && !cluster.is_empty() {
-            found.push(format!("application destination can't have both name and server defined: {cluster} {server}"));
-        } else if !cluster.is_empty() && cluster != project::IN_CLUSTER.1 {
-            found.push(format!("application destination spec for {} is invalid: there are no clusters with this name: {cluster}", app.name().name));
-        } else if !server.is_empty() && server.trim_end_matches('/') != project::IN_CLUSTER.0 {
-            found.push(format!("application destination spec for {} is invalid: error getting cluster by server \"{server}\": cluster \"{server}\" not found", app.name().name));
-        }
+        let mut found: Vec<String> = destination_problem(app).into_iter().collect();
         let sources = app.sources();
         if sources.is_empty() {
             found.push("spec.source or spec.sources is required".to_owned());
@@ -317,6 +349,31 @@ impl Argo {
         );
         self.event(&app.name(), false, "OperationStarted", message);
         Ok(())
+    }
+}
+
+/// What is wrong with the destination: the platform has one cluster.
+pub(super) fn destination_problem(app: &App) -> Option<String> {
+    let spec = app.spec();
+    let server = json::text(spec, &["destination", "server"]);
+    let cluster = json::text(spec, &["destination", "name"]);
+    let prefix = format!(
+        "application destination spec for {} is invalid",
+        app.name().name
+    );
+    match (server, cluster) {
+        ("", "") => Some("Destination server missing from app spec".to_owned()),
+        ("", name) if name == project::IN_CLUSTER.1 => None,
+        ("", name) => Some(format!(
+            "{prefix}: there are no clusters with this name: {name}"
+        )),
+        (url, "") if url.trim_end_matches('/') == project::IN_CLUSTER.0 => None,
+        (url, "") => Some(format!(
+            "{prefix}: error getting cluster by server \"{url}\": cluster \"{url}\" not found"
+        )),
+        (url, name) => Some(format!(
+            "application destination can't have both name and server defined: {name} {url}"
+        )),
     }
 }
 

@@ -26,6 +26,9 @@ pub struct Manifests {
     pub source_type: &'static str,
 }
 
+/// Where branches point, by repository and name, and since when that is known.
+type Resolved = HashMap<(String, String), (Sha, DateTime<Utc>)>;
+
 /// Which commit a source was rendered at.
 type Place = (String, String, String);
 
@@ -34,7 +37,7 @@ type Place = (String, String, String);
 pub struct Renderer {
     git: GitServer,
     clock: PlatformClock,
-    resolved: Arc<RwLock<HashMap<(String, String), (Sha, DateTime<Utc>)>>>,
+    resolved: Arc<RwLock<Resolved>>,
     rendered: Arc<RwLock<HashMap<Place, Manifests>>>,
 }
 

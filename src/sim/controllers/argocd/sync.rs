@@ -349,9 +349,10 @@ impl Pass<'_> {
             return false;
         };
         let name = json::text(self.place.project, &["metadata", "name"]);
-        let message = if !project::permits_kind(self.place.project, &key, served.namespaced)
-            && !(key.is("", "Namespace") && *key.name == *self.place.namespace)
-        {
+        let created = key.is("", "Namespace") && *key.name == *self.place.namespace;
+        let permitted =
+            created || project::permits_kind(self.place.project, &key, served.namespaced);
+        let message = if !permitted {
             format!(
                 "resource {}:{} is not permitted in project {name}",
                 key.group, key.kind

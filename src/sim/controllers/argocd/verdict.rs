@@ -84,32 +84,8 @@ pub fn place(objects: &[Value], basis: &Basis<'_>) -> (Vec<Target>, Vec<Conditio
     let mut seen: BTreeMap<Key, usize> = BTreeMap::new();
     let mut conditions = Vec::new();
     for object in objects {
-        let mut object = object.clone();
-        let mut key = Key::of(&object);
-        let namespaced = (basis.namespaced)(&key).unwrap_or(true);
-        if !namespaced {
-            json::remove(&mut object, &["metadata", "namespace"]);
-        } else if key.namespace.is_empty() && !basis.namespace.is_empty() {
-            json::put(
-                &mut object,
-                &["metadata", "namespace"],
-                basis.namespace.into(),
-            );
-        }
-        key = Key::of(&object);
-        if namespaced && key.namespace.is_empty() {
-            conditions.push((
-                "InvalidSpecError",
-                format!(
-                    "Namespace for {} {} is missing.",
-                    key.name,
-                    kind_words(&object)
-                ),
-            ));
-        }
-        if !is_crd(&object) {
-            track(&mut object, &key, basis);
-        }
+        let (key, object, missing) = place_one(object, basis);
+        conditions.extend(missing);
         *seen.entry(key.clone()).or_default() += 1;
         // A hook may have a generated name, so several may share the empty one.
         let unique = if key.name.is_empty() {
@@ -147,6 +123,31 @@ pub fn place(objects: &[Value], basis: &Basis<'_>) -> (Vec<Target>, Vec<Conditio
         .filter_map(|key| targets.remove(&key))
         .collect();
     (placed, conditions)
+}
+
+fn place_one(object: &Value, basis: &Basis<'_>) -> (Key, Value, Option<Condition>) {
+    let mut object = object.clone();
+    let key = Key::of(&object);
+    let namespaced = (basis.namespaced)(&key).unwrap_or(true);
+    if !namespaced {
+        json::remove(&mut object, &["metadata", "namespace"]);
+    } else if key.namespace.is_empty() && !basis.namespace.is_empty() {
+        json::put(
+            &mut object,
+            &["metadata", "namespace"],
+            basis.namespace.into(),
+        );
+    }
+    let key = Key::of(&object);
+    let missing = (namespaced && key.namespace.is_empty()).then(|| {
+        let kind = kind_words(&object);
+        let message = format!("Namespace for {} {kind} is missing.", key.name);
+        ("InvalidSpecError", message)
+    });
+    if !is_crd(&object) {
+        track(&mut object, &key, basis);
+    }
+    (key, object, missing)
 }
 
 fn kind_words(object: &Value) -> String {

@@ -263,6 +263,7 @@ mod tests {
     use super::*;
     use serde_json::json as make;
 
+    #[allow(clippy::needless_pass_by_value, reason = "reads better at the call")]
     fn thing(kind: &str, name: &str, version: u64, metadata: Value) -> Thing {
         let mut object = make!({"apiVersion": "v1", "kind": kind, "metadata": metadata});
         object["metadata"]["name"] = name.into();

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 const SHORTEST: usize = 8;
 
 /// Hides the values of one Secret in several forms; `stringData` becomes `data` first.
-pub fn hide<const COUNT: usize>(mut objects: [&mut Option<Value>; COUNT]) {
+pub(super) fn hide<const COUNT: usize>(mut objects: [&mut Option<Value>; COUNT]) {
     let mut known: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for object in objects.iter_mut().filter_map(|object| object.as_mut()) {
         json::remove(object, &["metadata", "annotations", normal::LAST_APPLIED]);

@@ -3,11 +3,11 @@
 use axum::http::Uri;
 
 /// The parameters of a request.
-pub struct Query(Vec<(String, String)>);
+pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
     /// Reads the parameters of an address.
-    pub fn of(uri: &Uri) -> Self {
+    pub(super) fn of(uri: &Uri) -> Self {
         let pairs = uri
             .query()
             .unwrap_or_default()
@@ -24,12 +24,12 @@ impl Query {
     }
 
     /// Returns a parameter that is there and not empty.
-    pub fn value(&self, name: &str) -> Option<&str> {
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
         self.all(name).into_iter().next()
     }
 
     /// Returns every value of a parameter that is not empty.
-    pub fn all(&self, name: &str) -> Vec<&str> {
+    pub(super) fn all(&self, name: &str) -> Vec<&str> {
         self.0
             .iter()
             .filter(|(known, value)| known == name && !value.is_empty())
