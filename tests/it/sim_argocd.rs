@@ -560,29 +560,44 @@ async fn the_server_shows_target_and_live_state_with_secrets_masked() {
         ("web/s.yaml", secret.to_string()),
     ]);
     rig.create_app("argocd", "web", automated(json!({}))).await;
-    rig.app_until("web", 10 * SECOND, |app| is(app, "Synced", "Healthy")).await;
-    rig.patch_map("web", "a", json!({"data": {"k": "edited"}})).await;
-    rig.app_until("web", SECOND, |app| is(app, "OutOfSync", "Healthy")).await;
+    rig.app_until("web", 10 * SECOND, |app| is(app, "Synced", "Healthy"))
+        .await;
+    rig.patch_map("web", "a", json!({"data": {"k": "edited"}}))
+        .await;
+    rig.app_until("web", SECOND, |app| is(app, "OutOfSync", "Healthy"))
+        .await;
 
-    let answer = rig.server("/api/v1/applications/web/managed-resources?appNamespace=argocd").await;
+    let answer = rig
+        .server("/api/v1/applications/web/managed-resources?appNamespace=argocd")
+        .await;
 
     let items = answer["items"].as_array().expect("items");
     let parse = |item: &Value, field: &str| -> Value {
         serde_json::from_str(item[field].as_str().unwrap_or_default()).unwrap_or_default()
     };
-    let map = items.iter().find(|item| item["kind"] == "ConfigMap").expect("the map");
+    let map = items
+        .iter()
+        .find(|item| item["kind"] == "ConfigMap")
+        .expect("the map");
     assert_eq!(map["modified"], true);
     assert_eq!(parse(map, "normalizedLiveState")["data"]["k"], "edited");
     assert_eq!(parse(map, "predictedLiveState")["data"]["k"], "1");
     assert_eq!(parse(map, "targetState")["data"]["k"], "1");
-    let secret = items.iter().find(|item| item["kind"] == "Secret").expect("the secret");
+    let secret = items
+        .iter()
+        .find(|item| item["kind"] == "Secret")
+        .expect("the secret");
     assert_eq!(parse(secret, "liveState")["data"]["password"], "++++++++");
     assert!(!answer.to_string().contains("hunter2") && !answer.to_string().contains("aHVudGVyMg"));
 
     let version = rig.server("/api/version").await;
     assert_eq!(version["Version"], server_version());
     let revision = rig.git.resolve(rig::REPO, "main").expect("resolves");
-    let metadata = rig.server(&format!("/api/v1/applications/web/revisions/{revision}/metadata")).await;
+    let metadata = rig
+        .server(&format!(
+            "/api/v1/applications/web/revisions/{revision}/metadata"
+        ))
+        .await;
     assert_eq!(metadata["author"], "Anna <anna@example.com>");
     let manifests = rig.server("/api/v1/applications/web/manifests").await;
     assert_eq!(manifests["manifests"].as_array().map(Vec::len), Some(2));
@@ -606,14 +621,23 @@ async fn a_deployment_goes_from_git_to_healthy_pods_and_follows_a_push() {
     rig.commit(&[("web/d.yaml", deployment("docker.io/library/nginx:1"))]);
     rig.create_app("argocd", "web", automated(json!({}))).await;
 
-    let app = rig.app_until("web", 60 * SECOND, |app| is(app, "Synced", "Healthy") && !app["status"]["summary"]["images"].is_null()).await;
-    assert_eq!(app["status"]["summary"]["images"], json!(["docker.io/library/nginx:1"]));
+    let app = rig
+        .app_until("web", 60 * SECOND, |app| {
+            is(app, "Synced", "Healthy") && !app["status"]["summary"]["images"].is_null()
+        })
+        .await;
+    assert_eq!(
+        app["status"]["summary"]["images"],
+        json!(["docker.io/library/nginx:1"])
+    );
 
     rig.commit(&[("web/d.yaml", deployment("docker.io/library/nginx:2"))]);
-    let app = rig.app_until("web", 120 * SECOND, |app| {
-        is(app, "Synced", "Healthy") && app["status"]["summary"]["images"] == json!(["docker.io/library/nginx:2"])
-    })
-    .await;
+    let app = rig
+        .app_until("web", 120 * SECOND, |app| {
+            is(app, "Synced", "Healthy")
+                && app["status"]["summary"]["images"] == json!(["docker.io/library/nginx:2"])
+        })
+        .await;
     assert_eq!(app["status"]["history"].as_array().map(Vec::len), Some(2));
 }
 
@@ -623,30 +647,49 @@ async fn a_fleet_settles_and_stays_cheap() {
     let count = 1000;
     let rig = Rig::start().await;
     rig.commit(&[
-        ("fleet/kustomization.yaml", "resources: [a.yaml, b.yaml]\n".to_owned()),
+        (
+            "fleet/kustomization.yaml",
+            "resources: [a.yaml, b.yaml]\n".to_owned(),
+        ),
         ("fleet/a.yaml", config_map("a", "1")),
         ("fleet/b.yaml", config_map("b", "1")),
     ]);
     let begun = tokio::time::Instant::now();
     rig.create_fleet(count).await;
     println!("{count} Applications created in {:?}", begun.elapsed());
-    rig.until("all are settled", 600 * SECOND, async || rig.settled().await == (count, count)).await;
+    rig.until("all are settled", 600 * SECOND, async || {
+        rig.settled().await == (count, count)
+    })
+    .await;
     println!("all Synced and Healthy after {:?}", begun.elapsed());
 
     let begun = tokio::time::Instant::now();
-    rig.patch_map("ns-7", "app-7-a", json!({"data": {"k": "edited"}})).await;
-    rig.until("the edit is reverted", 20 * SECOND, async || rig.map("ns-7", "app-7-a").await["data"]["k"] == "1").await;
+    rig.patch_map("ns-7", "app-7-a", json!({"data": {"k": "edited"}}))
+        .await;
+    rig.until("the edit is reverted", 20 * SECOND, async || {
+        rig.map("ns-7", "app-7-a").await["data"]["k"] == "1"
+    })
+    .await;
     println!("an edit is reverted after {:?}", begun.elapsed());
 
     let begun = tokio::time::Instant::now();
     rig.commit(&[("fleet/a.yaml", config_map("a", "2"))]);
-    rig.until("the push has arrived everywhere", 600 * SECOND, async || {
-        rig.map("ns-19", "app-999-a").await["data"]["k"] == "2" && rig.runtime.busy() == 0 && rig.settled().await == (count, count)
-    })
+    rig.until(
+        "the push has arrived everywhere",
+        600 * SECOND,
+        async || {
+            rig.map("ns-19", "app-999-a").await["data"]["k"] == "2"
+                && rig.runtime.busy() == 0
+                && rig.settled().await == (count, count)
+        },
+    )
     .await;
     println!("a push to all is synced after {:?}", begun.elapsed());
 
     let begun = tokio::time::Instant::now();
     rig.pass(200 * SECOND).await;
-    println!("200 s of platform time with a periodic reconcile of each took {:?}", begun.elapsed());
+    println!(
+        "200 s of platform time with a periodic reconcile of each took {:?}",
+        begun.elapsed()
+    );
 }

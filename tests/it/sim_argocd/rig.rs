@@ -13,12 +13,17 @@ use tiphys::sim::apiserver::{ApiServer, ServerOptions};
 use tiphys::sim::clock::PlatformClock;
 use tiphys::sim::controllers::argocd::{Argo, server};
 use tiphys::sim::controllers::runtime::Runtime;
+use tiphys::sim::controllers::{deployment, replicaset, scheduler};
 use tiphys::sim::events::Events;
 use tiphys::sim::git::{Author, GitServer, NewCommit};
+use tiphys::sim::kubelet::image::ImageCatalog;
+use tiphys::sim::kubelet::{Kubelet, KubeletOptions, NodeShape};
 use tiphys::sim::rng::Seed;
 
 pub(super) const REPO: &str = "https://git.example.com/team/web.git";
 const STEP: Duration = Duration::from_millis(50);
+/// For waiting long, where nothing has to be timed.
+const COARSE_STEP: Duration = Duration::from_millis(500);
 
 pub(super) struct Rig {
     pub(super) clock: PlatformClock,
@@ -69,7 +74,12 @@ impl Rig {
         deployment::Deployments::start(&rig.runtime, &events);
         replicaset::ReplicaSets::start(&rig.runtime, &events);
         scheduler::Scheduler::start(&rig.runtime, &events);
-        Kubelet::start(&rig.runtime, &events, KubeletOptions::default());
+        let options = KubeletOptions {
+            nodes: NodeShape::three_workers(),
+            images: std::sync::Arc::new(ImageCatalog::default()),
+            version: "v1.33.4".to_owned(),
+        };
+        Kubelet::start(&rig.runtime, &events, options);
         rig
     }
 
@@ -207,7 +217,8 @@ impl Rig {
                 "source": {"repoURL": REPO, "path": "fleet", "targetRevision": "main",
                     "kustomize": {"namePrefix": format!("app-{index}-")}}});
             spec["source"]["kustomize"]["commonLabels"] = json!({"n": index.to_string()});
-            self.create_app("argocd", &format!("app-{index}"), spec).await;
+            self.create_app("argocd", &format!("app-{index}"), spec)
+                .await;
         }
     }
 
@@ -216,7 +227,8 @@ impl Rig {
         let list = self.get("/apis/argoproj.io/v1alpha1/applications").await;
         let items = list["items"].as_array().cloned().unwrap_or_default();
         let good = items.iter().filter(|app| {
-            app["status"]["sync"]["status"] == "Synced" && app["status"]["health"]["status"] == "Healthy"
+            app["status"]["sync"]["status"] == "Synced"
+                && app["status"]["health"]["status"] == "Healthy"
         });
         (good.count(), items.len())
     }
@@ -303,19 +315,23 @@ impl Rig {
     pub(super) async fn pass(&self, span: Duration) {
         let end = self.clock.now() + span;
         while self.clock.now() < end {
-            self.tick().await;
+            self.tick_by(COARSE_STEP).await;
         }
     }
 
     /// Lets the platform do what it can, then steps the clock.
     async fn tick(&self) {
+        self.tick_by(STEP).await;
+    }
+
+    async fn tick_by(&self, step: Duration) {
         for _ in 0..200 {
             tokio::time::sleep(Duration::from_millis(1)).await;
             if self.runtime.busy() == 0 {
                 break;
             }
         }
-        self.clock.step(STEP);
+        self.clock.step(step);
     }
 
     pub(super) async fn get(&self, path: &str) -> Value {
