@@ -11,6 +11,7 @@ pub use application::{operation_text, revision_text, switches_text};
 pub use layout::{Placed, place};
 
 use crate::domain::age::age_text;
+use crate::domain::kind::info_of;
 use crate::domain::object::{GroupKind, Text};
 use crate::store::{Row, Table};
 use chrono::{DateTime, Utc};
@@ -90,7 +91,8 @@ pub fn columns_of(
         return application::columns(namespaced, detail);
     }
     let mut columns = Vec::new();
-    if namespaced == Shown::AllNamespaces {
+    let has_namespace = info_of(kind).is_none_or(|info| info.namespaced);
+    if namespaced == Shown::AllNamespaces && has_namespace {
         columns.push(ColumnSpec::new(ColumnId::Namespace, "NAMESPACE", 6, 24, 1));
     }
     columns.push(ColumnSpec::new(ColumnId::Name, "NAME", 12, 60, 0));

@@ -6,6 +6,7 @@ use crate::app::state::State;
 use crate::domain::age::age_text;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::graph::TreeNode;
+use crate::domain::intent::Stage;
 use crate::domain::status::{Freshness, Health};
 use crate::domain::why::why_row;
 use crate::store::Row;
@@ -89,15 +90,36 @@ fn subject(state: &State) -> Option<Vec<Span<'_>>> {
             let detail = screen.application()?;
             of_finding(&why_row(&detail.row, now)?)
         }
+        Screen::Events(screen) => {
+            let event = screen.content.ready()?.get(screen.cursor.position)?;
+            let role = if event.warning {
+                Role::WhyWarning
+            } else {
+                Role::Why
+            };
+            Some(vec![span(role, event.message.to_string())])
+        }
+        Screen::Ledger(screen) => of_entry(state, screen.cursor.position),
         Screen::Diff(_)
         | Screen::History(_)
         | Screen::Text(_)
-        | Screen::Events(_)
         | Screen::Logs(_)
         | Screen::Contexts(_)
-        | Screen::Help(_)
-        | Screen::Ledger(_) => None,
+        | Screen::Help(_) => None,
     }
+}
+
+fn of_entry(state: &State, position: usize) -> Option<Vec<Span<'static>>> {
+    let entries = state.ledger.entries();
+    let entry = entries.get(entries.len().checked_sub(position + 1)?)?;
+    let Stage::Failed { sentence, hint } = entry.stage() else {
+        return None;
+    };
+    let mut spans = vec![span(Role::WhyError, sentence.to_string())];
+    if let Some(hint) = hint {
+        spans.push(span(Role::Muted, format!("  {hint}")));
+    }
+    Some(spans)
 }
 
 fn of_row(row: &Row, now: DateTime<Utc>) -> Option<Vec<Span<'static>>> {
@@ -108,32 +130,34 @@ fn of_row(row: &Row, now: DateTime<Utc>) -> Option<Vec<Span<'static>>> {
     if verdict.message.is_empty() || verdict.health == Health::Healthy {
         return None;
     }
-    let role = Role::of_health(verdict.health);
-    Some(vec![
-        span(role, verdict.health.word()),
-        span(Role::Why, format!(": {}", verdict.message)),
-    ])
+    Some(of_health(verdict.health, &verdict.message))
+}
+
+fn of_health(health: Health, message: &str) -> Vec<Span<'static>> {
+    let role = match health {
+        Health::Degraded => Role::WhyError,
+        Health::Missing | Health::Unknown => Role::WhyWarning,
+        Health::Healthy | Health::Suspended | Health::Progressing => Role::Why,
+    };
+    vec![span(role, format!("{}: {message}", health.word()))]
 }
 
 fn of_node(node: &TreeNode) -> Option<Vec<Span<'static>>> {
     if let Some(message) = node.health_message.as_ref().filter(|text| !text.is_empty()) {
         let health = node.health.unwrap_or(Health::Unknown);
-        return Some(vec![
-            span(Role::of_health(health), health.word()),
-            span(Role::Why, format!(": {message}")),
-        ]);
+        return Some(of_health(health, message));
     }
     let name = &node.object.name;
     if node.requires_pruning {
         let text = format!("`{name}` is no longer in git; a sync with prune deletes it");
-        return Some(vec![span(Role::OutOfSync, text)]);
+        return Some(vec![span(Role::WhyWarning, text)]);
     }
     if node.sync == Some(crate::domain::status::SyncStatus::OutOfSync) {
         let text = match node.uid {
             Some(_) => format!("`{name}` differs from git"),
             None => format!("`{name}` is in git and not in the cluster; a sync makes it"),
         };
-        return Some(vec![span(Role::OutOfSync, text)]);
+        return Some(vec![span(Role::WhyWarning, text)]);
     }
     None
 }

@@ -9,16 +9,16 @@ use crate::ui::theme::Role;
 use crate::ui::widgets::table::draw_scroll;
 use ratatui::layout::Rect;
 
-/// Objects named one by one; of more, the rest is counted.
-const NAMED: usize = 4;
-
 pub(super) fn draw(canvas: &mut Canvas<'_>, body: Rect, dialog: &Dialog) -> u16 {
     let width = body.width.saturating_sub(2).min(76);
     let columns = usize::from(width.saturating_sub(6));
     let head = facts(dialog);
-    let tail = consequences(dialog, columns);
     let fields = dialog.fields.len();
-    // Border, a blank line between the groups, the buttons.
+    // What is left for the consequences after the border, the buttons, blank lines between the
+    // groups and a few fields.
+    let kept = head.len() + fields.min(4) + 6;
+    let most = usize::from(body.height).saturating_sub(kept);
+    let tail = consequences(dialog, columns, most);
     let groups = usize::from(fields > 0) + usize::from(!tail.is_empty());
     let fixed = head.len() + tail.len() + groups + 4;
     let room = usize::from(body.height).saturating_sub(fixed);
@@ -80,7 +80,7 @@ fn frame(dialog: &Dialog) -> Boxed<'static> {
 fn facts(dialog: &Dialog) -> Vec<Vec<Span<'static>>> {
     let labels = dialog.facts.iter().map(|(label, _)| text::width(label));
     let labels = labels.max().unwrap_or_default();
-    let mut lines: Vec<Vec<Span<'static>>> = dialog
+    dialog
         .facts
         .iter()
         .map(|(label, value)| {
@@ -89,29 +89,25 @@ fn facts(dialog: &Dialog) -> Vec<Vec<Span<'static>>> {
                 span(Role::Text, format!("  {value}")),
             ]
         })
-        .collect();
-    if dialog.targets.len() > 1 {
-        let named = dialog.targets.iter().take(NAMED);
-        lines.extend(named.map(|target| {
-            vec![
-                span(Role::Muted, format!("{} ", glyph::UNKNOWN)),
-                span(Role::Text, target.object.path()),
-            ]
-        }));
-        let more = dialog.targets.len().saturating_sub(NAMED);
-        if more > 0 {
-            lines.push(vec![span(Role::Muted, format!("  and {more} more"))]);
-        }
-    }
-    lines
+        .collect()
 }
 
-fn consequences(dialog: &Dialog, columns: usize) -> Vec<Vec<Span<'static>>> {
+fn consequences(dialog: &Dialog, columns: usize, most: usize) -> Vec<Vec<Span<'static>>> {
     let mut lines = Vec::new();
     for sentence in &dialog.preview {
         for line in text::wrap(&text::harmless(sentence), columns) {
             lines.push(vec![span(Role::Text, line)]);
         }
+    }
+    let must = usize::from(dialog.problem.is_some()) + usize::from(dialog.confirmation.is_some());
+    let room = most.saturating_sub(must).max(1);
+    if lines.len() > room {
+        let left_out = lines.len() - (room - 1);
+        lines.truncate(room - 1);
+        lines.push(vec![span(
+            Role::Muted,
+            format!("and {left_out} more lines"),
+        )]);
     }
     if let Some(problem) = &dialog.problem {
         for line in text::wrap(&text::harmless(problem), columns) {

@@ -9,6 +9,7 @@ use crate::app::state::State;
 use crate::domain::age::age_text;
 use crate::domain::application::{Application, ApplicationDetail, OperationView};
 use crate::domain::graph::TreeNode;
+use crate::domain::kind::info_of;
 use crate::domain::status::{Health, SyncStatus};
 use crate::ui::canvas::{Boxed, Canvas, Span, row_of, span};
 use crate::ui::glyph;
@@ -304,10 +305,18 @@ fn draw_node(
     (row, node): (&TreeRow, &TreeNode),
     now: DateTime<Utc>,
 ) {
+    let fold = if row.has_children {
+        Role::Accent
+    } else {
+        Role::Border
+    };
     let mut spans = vec![
         span(Role::Border, guides(row)),
-        span(Role::Accent, fold_glyph(row)),
-        span(Role::Muted, format!("{} ", node.object.kind.kind)),
+        span(fold, fold_glyph(row)),
+        span(
+            Role::Muted,
+            format!("{} ", kind_word(node, painter.width(0))),
+        ),
     ];
     let name = if node.uid.is_some() {
         Role::Text
@@ -327,6 +336,16 @@ fn draw_node(
     if painter.shows(5) {
         painter.text(5, &node.images.join(" "), Role::Muted);
     }
+}
+
+/// The kind, or what people type for it when the column is narrow and the kind long.
+fn kind_word(node: &TreeNode, columns: usize) -> &str {
+    let kind = &node.object.kind;
+    if columns >= 40 || kind.kind.len() <= 7 {
+        return &kind.kind;
+    }
+    let short = info_of(kind).and_then(|info| info.short_names.first());
+    short.copied().unwrap_or(&kind.kind)
 }
 
 fn draw_facts(painter: &mut RowPainter<'_, '_>, node: &TreeNode, now: DateTime<Utc>) {
@@ -394,7 +413,8 @@ fn draw_age(painter: &mut RowPainter<'_, '_>, at: Option<DateTime<Utc>>, now: Da
 
 fn fold_glyph(row: &TreeRow) -> String {
     match (row.has_children, row.folded) {
-        (false, _) => "  ".to_owned(),
+        (false, _) if row.depth == 0 => "  ".to_owned(),
+        (false, _) => "─ ".to_owned(),
         (true, true) => format!("{} ", glyph::CLOSED),
         (true, false) => format!("{} ", glyph::OPEN),
     }

@@ -55,9 +55,9 @@ fn draw_events(
 ) {
     let columns = vec![
         Column::fixed("SEEN", 5, 0).right(),
-        Column::flexible("REASON", (18, 26), 0),
+        Column::flexible("REASON", (16, 26), 0),
         Column::fixed("COUNT", 5, 2).right(),
-        Column::flexible("MESSAGE", (24, 140), 0),
+        Column::flexible("MESSAGE", (40, 140), 0),
         Column::flexible("SOURCE", (16, 28), 3),
     ];
     let slots = slots(columns, area.width);

@@ -72,7 +72,7 @@ fn draw_entries(
         Column::flexible("TARGET", (8, 20), 2),
         Column::flexible("BY", (10, 24), 1),
         Column::fixed("TOOK", 6, 4).right(),
-        Column::flexible("SOURCE", (20, 80), 3),
+        Column::flexible("SOURCE", (28, 80), 3),
     ];
     let slots = slots(columns, area.width);
     let table = Table {
@@ -111,6 +111,10 @@ fn draw_entry(
     if let (Some(start), Some(end)) = (entry.started_at, entry.deployed_at) {
         painter.text(5, &age_text(start, end), Role::Muted);
     }
-    let place = source.map(|source| format!("{} {}{}", source.repo, source.path, source.chart));
+    let place = source.map(|source| {
+        let repo = source.repo.trim_start_matches("https://");
+        let repo = repo.trim_end_matches(".git");
+        format!("{repo} {}{}", source.path, source.chart)
+    });
     painter.text(6, &place.unwrap_or_default(), Role::Muted);
 }

@@ -58,11 +58,11 @@ fn draw_entries(canvas: &mut Canvas<'_>, area: Rect, screen: &LedgerScreen, stat
     let entries = state.ledger.entries();
     let columns = vec![
         Column::fixed("ASKED", 5, 0).right(),
-        Column::flexible("INTENT", (14, 22), 0),
-        Column::flexible("OBJECT", (20, 52), 0),
+        Column::flexible("INTENT", (10, 22), 0),
+        Column::flexible("OBJECT", (18, 52), 0),
         Column::fixed("STAGE", 11, 0),
         Column::fixed("TOOK", 5, 2).right(),
-        Column::flexible("WHAT CAME OF IT", (20, 120), 1),
+        Column::flexible("WHAT CAME OF IT", (18, 120), 1),
     ];
     let slots = slots(columns, area.width);
     let table = Table {
@@ -97,8 +97,8 @@ fn draw_entry(painter: &mut RowPainter<'_, '_>, entry: &Entry, now: DateTime<Utc
     painter.spans(
         2,
         &[
-            span(Role::Muted, format!("{} ", target.kind.kind)),
             span(Role::Text, target.path()),
+            span(Role::Muted, format!(" {}", target.kind.kind)),
         ],
     );
     painter.spans(3, &stage(entry.stage()));

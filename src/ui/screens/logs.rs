@@ -3,7 +3,7 @@
 use super::{Visible, state_of};
 use crate::app::screens::LogsScreen;
 use crate::app::state::State;
-use crate::ui::canvas::{Boxed, Canvas, Span, span};
+use crate::ui::canvas::{Boxed, Canvas, Span, indented, span};
 use crate::ui::glyph;
 use crate::ui::theme::Role;
 use crate::ui::widgets::log::Log;
@@ -40,7 +40,9 @@ pub(super) fn draw(
                 .strip_prefix('!')
                 .map_or(&*screen.filter, |_| ""),
         };
-        log.draw(canvas, inside, screen.len(), |index| screen.line(index));
+        log.draw(canvas, indented(inside, 1), screen.len(), |index| {
+            screen.line(index)
+        });
     }
     Visible {
         rows: inside.height,

@@ -150,7 +150,8 @@ pub struct Slot<'a> {
 
 /// Places columns in a width.
 pub fn slots(columns: Vec<Column<'_>>, available: u16) -> Vec<Slot<'_>> {
-    let widths = widths(&columns, available);
+    // One column stays free before the border.
+    let widths = widths(&columns, available.saturating_sub(1));
     let mut x = MARGIN;
     columns
         .into_iter()
