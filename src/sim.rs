@@ -11,5 +11,9 @@ pub mod git;
 pub mod kubelet;
 pub mod kustomize;
 pub mod manifests;
+pub mod platform;
 pub mod rng;
 pub mod scenario;
+pub mod webhook;
+
+pub use platform::{Endpoints, Pace, SimError, Simulation, SimulationOptions};

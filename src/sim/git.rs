@@ -323,6 +323,14 @@ impl GitServer {
         refs_of(&repository).map_err(|source| git_error("list refs of", url, source))
     }
 
+    /// Returns the branch that HEAD means; `None` where there is no such repository.
+    pub fn default_branch(&self, url: &str) -> Option<String> {
+        let repository = self.open(url).ok()?;
+        let head = repository.find_reference("HEAD").ok()?;
+        let target = head.symbolic_target().ok()??;
+        target.strip_prefix("refs/heads/").map(str::to_owned)
+    }
+
     /// Follows what is pushed from now on; a slow reader misses the oldest.
     pub fn pushes(&self) -> broadcast::Receiver<Push> {
         self.0.pushes.subscribe()

@@ -13,12 +13,11 @@ mod read;
 mod toml_items;
 
 pub use embedded::files as embedded_files;
-pub use model::{
-    Component, Fault, FaultEffect, ImageProfile, ObjectName, Repository, SeedCommit, SeedSync,
-};
+pub use model::{Component, Fault, FaultEffect, ObjectName, Repository, SeedCommit, SeedSync};
 
 use crate::domain::nearest::nearest;
 use crate::sim::files::{FileTree, MemoryFiles};
+use crate::sim::kubelet::image::ImageProfile;
 use serde_json::Value;
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -23,3 +23,6 @@ mod screens_gallery;
 mod screens_pages;
 mod screens_tables;
 mod sim_argocd;
+mod sim_git;
+mod sim_kustomize;
+mod sim_platform;

@@ -212,18 +212,12 @@ fn point(field: &mut Value, of_kind: &[&Candidate], asker: &Asker) -> Result<(),
             }
             Ok(())
         }
-        // Subjects of a binding and services of a webhook name a namespace, too.
+        // Subjects of a binding and services of a webhook name a namespace, too. Like kustomize,
+        // this does not ask for a subject's kind.
         Value::Object(map) => {
-            let is_other_kind = map
-                .get("kind")
-                .and_then(Value::as_str)
-                .is_some_and(|kind| kind != "ServiceAccount" && kind != "Service");
             let Some(Value::String(name)) = map.get("name") else {
                 return Ok(());
             };
-            if is_other_kind {
-                return Ok(());
-            }
             let stated = map
                 .get("namespace")
                 .and_then(Value::as_str)

@@ -97,23 +97,3 @@ pub struct ObjectName {
     pub namespace: Option<String>,
     pub name: String,
 }
-
-/// How containers of some images behave. What is left out behaves well. Times are seconds.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct ImageProfile {
-    pub image: String,
-    pub pull_seconds: Option<f64>,
-    pub pull_error: Option<String>,
-    pub ready_after: f64,
-    pub never_ready: bool,
-    pub unhealthy_after: Option<f64>,
-    pub exit_after: Option<f64>,
-    pub exit_code: i32,
-    pub out_of_memory: bool,
-    pub stop_seconds: Option<f64>,
-    pub log_start: Vec<String>,
-    pub log_lines: Vec<String>,
-    pub log_every: Option<f64>,
-    pub log_end: Vec<String>,
-}

@@ -1,0 +1,284 @@
+//! The embedded platform as one thing that starts and stops.
+//!
+//! Puts the parts together: API server, git server, controllers, webhook receiver, and with
+//! `listen` a loopback port for each server. What is inside comes from a [`Scenario`]; nothing
+//! here knows what an Application is beyond creating it.
+
+mod endpoints;
+mod fleet;
+mod listen;
+mod objects;
+mod seed;
+mod story;
+
+pub use endpoints::{Endpoints, GitEndpoint, KubernetesEndpoint, WebhookEndpoint};
+
+use super::apiserver::{ApiServer, ServerOptions};
+use super::clock::PlatformClock;
+use super::controllers;
+use super::controllers::argocd::Argo;
+use super::controllers::runtime::Runtime;
+use super::events::Events;
+use super::git::{GitError, GitServer};
+use super::kubelet::image::ImageCatalog;
+use super::kubelet::{KubeletOptions, NodeShape};
+use super::rng::Seed;
+use super::scenario::{Component, Scenario};
+use super::webhook;
+use crate::domain::clock::Clock as _;
+use chrono::{DateTime, Utc};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// The URL that in-process readers know the git server by.
+pub const GIT_URL: &str = "http://git.tiphys.local";
+
+/// What the API server and the nodes say they are.
+const KUBERNETES_VERSION: &str = "v1.33.4";
+
+/// How the platform's time passes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// So many times as fast as real time, from the present on.
+    Running { speed: f64 },
+    /// Only when a test steps the clock.
+    Stepped { start: DateTime<Utc> },
+}
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct SimulationOptions {
+    pub scenario: Scenario,
+    pub pace: Pace,
+    pub seed: u64,
+    /// Further Applications to generate.
+    pub apps: u32,
+    /// Opens each server on its own port of this address.
+    pub listen: Option<SocketAddr>,
+    /// Keeps the repositories here instead of in a temporary folder.
+    pub data: Option<PathBuf>,
+}
+
+impl SimulationOptions {
+    /// The scenario in real time, without ports or further Applications.
+    pub fn new(scenario: Scenario) -> Self {
+        Self {
+            scenario,
+            pace: Pace::Running { speed: 1.0 },
+            seed: 1,
+            apps: 0,
+            listen: None,
+            data: None,
+        }
+    }
+}
+
+/// Why the platform did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SimError {
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error("cannot create {what}: {source}")]
+    Create { what: String, source: kube::Error },
+    #[error(
+        "`{0}` has no plural that the API server knows; is its definition in `demo-data/crds`?"
+    )]
+    UnknownKind(String),
+    #[error("the embedded definition `{file}` cannot be read: {message}")]
+    Definition { file: String, message: String },
+    #[error("cannot start Argo CD: {0}")]
+    ArgoCd(String),
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+    #[error("{0}")]
+    ListenTls(String),
+    #[error("cannot write `{path}`: {source}")]
+    Write {
+        path: String,
+        source: std::io::Error,
+    },
+}
+
+/// The running platform. It stops when it is dropped or shut down.
+#[derive(Debug)]
+pub struct Simulation {
+    server: ApiServer,
+    clock: PlatformClock,
+    git: GitServer,
+    runtime: Runtime,
+    endpoints: Option<Endpoints>,
+    stop: CancellationToken,
+    /// Holds the kubeconfig while the platform runs.
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Simulation {
+    /// Starts everything the scenario names and returns when all of it answers.
+    pub async fn start(options: SimulationOptions) -> Result<Self, SimError> {
+        let clock = match options.pace {
+            Pace::Running { speed } => PlatformClock::running(Utc::now(), speed),
+            Pace::Stepped { start } => PlatformClock::stepped(start),
+        };
+        let started = clock.now();
+        let stop = CancellationToken::new();
+        let server = ApiServer::start(ServerOptions {
+            seed: options.seed,
+            version: KUBERNETES_VERSION.to_owned(),
+            ..ServerOptions::new(clock.clone())
+        });
+        let git = seed_git(&options, &clock, started).await?;
+        let runtime = Runtime::new(
+            server.client("system:kube-controller-manager"),
+            clock.clone(),
+            Seed(options.seed),
+        );
+
+        let admin = server.client("tiphys:scenario");
+        objects::create_definitions(&admin).await?;
+        start_components(&options.scenario, &server, &runtime, &git, String::new()).await?;
+        objects::create_all(&admin, &options.scenario.manifests).await?;
+        fleet::create(&admin, options.apps, options.seed).await?;
+
+        let secret = webhook_secret(options.seed);
+        let receiver = webhook::router(webhook::Receiver {
+            client: server.client("argocd-server"),
+            secret: secret.clone(),
+        });
+        story::deliver_pushes(&git, receiver.clone(), secret.clone(), &stop);
+        story::tell(
+            &options.scenario,
+            &admin,
+            &git,
+            (clock.clone(), started),
+            &stop,
+        );
+
+        let (endpoints, folder) = match options.listen {
+            Some(address) => {
+                let servers = listen::Servers {
+                    server: &server,
+                    git: &git,
+                    receiver,
+                    secret,
+                    seed: options.seed,
+                };
+                let (endpoints, folder) = listen::open(address, servers, &stop).await?;
+                (Some(endpoints), Some(folder))
+            }
+            None => (None, None),
+        };
+        Ok(Self {
+            server,
+            clock,
+            git,
+            runtime,
+            endpoints,
+            stop,
+            _folder: folder,
+        })
+    }
+
+    /// A client that may do everything, as the cockpit uses it.
+    pub fn client(&self) -> kube::Client {
+        self.server.client("tiphys")
+    }
+
+    /// The API server, for further clients and backends.
+    pub fn server(&self) -> &ApiServer {
+        &self.server
+    }
+
+    pub fn clock(&self) -> &PlatformClock {
+        &self.clock
+    }
+
+    pub fn git(&self) -> &GitServer {
+        &self.git
+    }
+
+    /// How many reconciliations are running or due now; 0 means that nothing will happen before
+    /// the clock moves.
+    pub fn busy(&self) -> usize {
+        self.runtime.busy()
+    }
+
+    /// Where the servers listen; `None` without `listen`.
+    pub fn endpoints(&self) -> Option<&Endpoints> {
+        self.endpoints.as_ref()
+    }
+
+    /// Stops controllers and listeners, and removes what is temporary.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        self.runtime.shutdown().await;
+    }
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Writing thousands of git objects would hold up the other tasks of its thread.
+async fn seed_git(
+    options: &SimulationOptions,
+    clock: &PlatformClock,
+    started: DateTime<Utc>,
+) -> Result<GitServer, SimError> {
+    let git = GitServer::start(clock.clone(), options.data.clone())?;
+    let (repositories, apps) = (options.scenario.repositories.clone(), options.apps);
+    let writing = git.clone();
+    let written = tokio::task::spawn_blocking(move || {
+        seed::repositories(&writing, &repositories, started)?;
+        fleet::write_repository(&writing, apps)
+    });
+    match written.await {
+        Ok(outcome) => outcome.map(|()| git).map_err(SimError::from),
+        Err(gone) => Err(SimError::Definition {
+            file: "repositories".to_owned(),
+            message: gone.to_string(),
+        }),
+    }
+}
+
+/// Starts the controllers the scenario names.
+async fn start_components(
+    scenario: &Scenario,
+    server: &ApiServer,
+    runtime: &Runtime,
+    git: &GitServer,
+    root_ca: String,
+) -> Result<(), SimError> {
+    let events = Events::start(runtime);
+    if scenario.starts.contains(&Component::Workloads) {
+        let images = ImageCatalog::new(scenario.registries.clone(), scenario.profiles.clone());
+        for image in &scenario.images {
+            images.add(image.clone());
+        }
+        let options = KubeletOptions {
+            nodes: NodeShape::three_workers(),
+            images: Arc::new(images),
+            version: KUBERNETES_VERSION.to_owned(),
+        };
+        let kubelet = controllers::start_kubernetes(runtime, &events, options, root_ca);
+        server.set_pod_logs(Arc::new(kubelet));
+    }
+    if scenario.starts.contains(&Component::ArgoCd) {
+        let argo = Argo::start(runtime, git, &events)
+            .await
+            .map_err(|refusal| SimError::ArgoCd(refusal.to_string()))?;
+        let router = controllers::argocd::server::router(argo);
+        server.add_service_backend("argocd", "argocd-server", router);
+    }
+    Ok(())
+}
+
+fn webhook_secret(seed: u64) -> String {
+    Seed(seed).stream(&["webhook", "secret"]).hex(32)
+}

@@ -1,0 +1,84 @@
+//! Where the servers of a listening platform are, as a file for other programs.
+//!
+//! The keys are a contract with scripts: they are added to and never renamed.
+
+use super::SimError;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// The contents of `--endpoints FILE`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoints {
+    pub kubernetes: KubernetesEndpoint,
+    pub git: GitEndpoint,
+    pub webhook: WebhookEndpoint,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KubernetesEndpoint {
+    /// `https://127.0.0.1:PORT`
+    pub server: String,
+    /// The path of a kubeconfig file with the certificate and a token.
+    pub kubeconfig: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitEndpoint {
+    /// `http://127.0.0.1:PORT`; a repository is at `URL/NAME.git`.
+    pub url: String,
+    pub username: String,
+    pub password: String,
+    /// The names at the start; a push to another name adds one.
+    pub repositories: Vec<String>,
+}
+
+impl std::fmt::Debug for GitEndpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GitEndpoint")
+            .field("url", &self.url)
+            .field("username", &self.username)
+            .field("repositories", &self.repositories)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookEndpoint {
+    /// Argo CD's receiver, `http://127.0.0.1:PORT/api/webhook`.
+    pub url: String,
+    pub secret: String,
+}
+
+impl std::fmt::Debug for WebhookEndpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebhookEndpoint")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Endpoints {
+    /// Writes the file in one step, so that nobody reads half of it; only the user may read it.
+    pub fn write(&self, path: &Path) -> Result<(), SimError> {
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        write_private(path, &format!("{text}\n"))
+    }
+}
+
+/// Writes a file beside its place and moves it there.
+pub(super) fn write_private(path: &Path, text: &str) -> Result<(), SimError> {
+    let failed = |source: std::io::Error| SimError::Write {
+        path: path.display().to_string(),
+        source,
+    };
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or_else(|| Path::new("."));
+    // A temporary file is readable by its owner alone, and stays so when it is moved.
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)?;
+    file.persist(path)
+        .map_err(|error| failed(error.error))
+        .map(drop)
+}

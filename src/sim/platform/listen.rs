@@ -1,0 +1,99 @@
+//! Opens a loopback port for each server.
+
+use super::endpoints::{GitEndpoint, KubernetesEndpoint, WebhookEndpoint, write_private};
+use super::{Endpoints, SimError};
+use crate::sim::apiserver::ApiServer;
+use crate::sim::git::{GitServer, http::Access, http::router as git_router};
+use crate::sim::rng::Seed;
+use axum::Router;
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+const GIT_USER: &str = "tiphys";
+
+/// What is to be reached from outside.
+pub(super) struct Servers<'s> {
+    pub(super) server: &'s ApiServer,
+    pub(super) git: &'s GitServer,
+    pub(super) receiver: Router,
+    pub(super) secret: String,
+    pub(super) seed: u64,
+}
+
+/// Opens the ports; the folder holds the kubeconfig and is removed with the platform.
+pub(super) async fn open(
+    address: SocketAddr,
+    servers: Servers<'_>,
+    stop: &CancellationToken,
+) -> Result<(Endpoints, tempfile::TempDir), SimError> {
+    let access = Access {
+        username: GIT_USER.to_owned(),
+        password: Seed(servers.seed).stream(&["git", "password"]).hex(24),
+    };
+    let git = serve(address, git_router(servers.git.clone(), access.clone()), stop).await?;
+    let webhook = serve(address, servers.receiver, stop).await?;
+    let (kubernetes, folder) = open_kubernetes(address, servers.server).await?;
+    let endpoints = Endpoints {
+        kubernetes,
+        git: GitEndpoint {
+            url: format!("http://{git}"),
+            username: access.username,
+            password: access.password,
+            repositories: servers.git.repositories(),
+        },
+        webhook: WebhookEndpoint {
+            url: format!("http://{webhook}/api/webhook"),
+            secret: servers.secret,
+        },
+    };
+    Ok((endpoints, folder))
+}
+
+async fn open_kubernetes(
+    address: SocketAddr,
+    server: &ApiServer,
+) -> Result<(KubernetesEndpoint, tempfile::TempDir), SimError> {
+    let listening = server
+        .listen_tls(with_any_port(address))
+        .await
+        .map_err(|error| SimError::ListenTls(error.to_string()))?;
+    let folder = tempfile::Builder::new()
+        .prefix("tiphys-")
+        .tempdir()
+        .map_err(|source| SimError::Write {
+            path: std::env::temp_dir().display().to_string(),
+            source,
+        })?;
+    let kubeconfig = folder.path().join("kubeconfig");
+    write_private(&kubeconfig, &server.kubeconfig(&listening))?;
+    let endpoint = KubernetesEndpoint {
+        server: format!("https://{}", listening.addr),
+        kubeconfig: kubeconfig.display().to_string(),
+    };
+    Ok((endpoint, folder))
+}
+
+/// Serves until the platform stops; the port is open when this returns.
+async fn serve(
+    address: SocketAddr,
+    router: Router,
+    stop: &CancellationToken,
+) -> Result<SocketAddr, SimError> {
+    let refused = |source| SimError::Listen { address, source };
+    let listener = TcpListener::bind(with_any_port(address)).await.map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+        if let Err(error) = serving.await {
+            tracing::warn!(%error, "a server of the embedded platform ended");
+        }
+    });
+    Ok(bound)
+}
+
+/// Each server has a port of its own, so a given one cannot be shared: it is left to the first.
+fn with_any_port(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip(), 0)
+}

@@ -1,0 +1,101 @@
+//! Creates the objects of a scenario through the API, as any client would.
+
+use super::SimError;
+use crate::api::yaml;
+use crate::sim::scenario::embedded_files;
+use futures::{StreamExt as _, TryStreamExt as _};
+use kube::Client;
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Creations that run at the same time.
+const AT_ONCE: usize = 32;
+/// A definition is served a moment after it was created.
+const ATTEMPTS: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Creates the custom resource definitions that the program carries.
+pub(super) async fn create_definitions(client: &Client) -> Result<(), SimError> {
+    let mut definitions = Vec::new();
+    for (file, bytes) in embedded_files("crds").iter() {
+        if !file.ends_with(".yaml") {
+            continue;
+        }
+        let documents: Vec<Value> =
+            yaml::from_multi(&String::from_utf8_lossy(bytes)).map_err(|error| {
+                SimError::Definition {
+                    file: file.to_owned(),
+                    message: error.to_string(),
+                }
+            })?;
+        definitions.extend(documents);
+    }
+    create_all(client, &definitions).await
+}
+
+/// Creates objects: what others live in first, then all the rest, many at a time.
+pub(super) async fn create_all(client: &Client, objects: &[Value]) -> Result<(), SimError> {
+    let comes_first = |object: &&Value| {
+        let kind = object.get("kind").and_then(Value::as_str);
+        matches!(kind, Some("Namespace" | "CustomResourceDefinition"))
+    };
+    let (first, rest): (Vec<&Value>, Vec<&Value>) = objects.iter().partition(comes_first);
+    for group in [first, rest] {
+        futures::stream::iter(group.into_iter().map(|object| create(client, object)))
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<()>()
+            .await?;
+    }
+    Ok(())
+}
+
+async fn create(client: &Client, object: &Value) -> Result<(), SimError> {
+    let (what, api, object) = prepare(client, object)?;
+    let mut attempt = 1;
+    loop {
+        match api.create(&PostParams::default(), &object).await {
+            Ok(_) => return Ok(()),
+            Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => return Ok(()),
+            // The kind's definition, or the namespace, is about to be there.
+            Err(kube::Error::Api(status)) if status.code == 404 && attempt < ATTEMPTS => {
+                attempt += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(source) => return Err(SimError::Create { what, source }),
+        }
+    }
+}
+
+fn prepare(
+    client: &Client,
+    object: &Value,
+) -> Result<(String, Api<DynamicObject>, DynamicObject), SimError> {
+    let text = |pointer: &str| {
+        object
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let (kind, namespace) = (text("/kind"), text("/metadata/namespace"));
+    let what = match namespace {
+        "" => format!("{kind} `{}`", text("/metadata/name")),
+        namespace => format!("{kind} `{namespace}/{}`", text("/metadata/name")),
+    };
+    let resource = resource_of(text("/apiVersion"), kind);
+    let api = match namespace {
+        "" => Api::all_with(client.clone(), &resource),
+        namespace => Api::namespaced_with(client.clone(), namespace, &resource),
+    };
+    let object = serde_json::from_value(object.clone()).map_err(|source| SimError::Create {
+        what: what.clone(),
+        source: kube::Error::SerdeError(source),
+    })?;
+    Ok((what, api, object))
+}
+
+/// Returns where the API serves a kind.
+pub(super) fn resource_of(api_version: &str, kind: &str) -> ApiResource {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
+}

@@ -1,0 +1,175 @@
+//! What happens by itself: pushes reach Argo CD, people sync, things go wrong on time.
+
+use super::{GIT_URL, objects};
+use crate::sim::clock::PlatformClock;
+use crate::sim::git::{GitServer, NewCommit};
+use crate::sim::scenario::{Fault, FaultEffect, ObjectName, Scenario, SeedSync};
+use crate::sim::webhook;
+use axum::Router;
+use chrono::{DateTime, TimeDelta, Utc};
+use kube::Client;
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::runtime::wait::await_condition;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+/// A sync that takes longer than this in platform time does not hold up the next one.
+const SYNC_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Sends every push to Argo CD's webhook receiver, through its router.
+pub(super) fn deliver_pushes(
+    git: &GitServer,
+    receiver: Router,
+    secret: String,
+    stop: &CancellationToken,
+) {
+    let (git, mut pushes) = (git.clone(), git.pushes());
+    let deliver = async move {
+        loop {
+            let push = match pushes.recv().await {
+                Ok(push) => push,
+                Err(RecvError::Lagged(missed)) => {
+                    tracing::warn!(missed, "pushes came faster than they could be delivered");
+                    continue;
+                }
+                Err(RecvError::Closed) => return,
+            };
+            for request in webhook::requests_for(&git, &push, GIT_URL, &secret) {
+                match receiver.clone().oneshot(request).await {
+                    Ok(answer) if answer.status().is_success() => {}
+                    Ok(answer) => {
+                        tracing::warn!(status = %answer.status(), "a push event was refused")
+                    }
+                    Err(never) => match never {},
+                }
+            }
+        }
+    };
+    spawn(stop, deliver);
+}
+
+/// Plays the scenario's syncs at once and its faults when their time comes.
+pub(super) fn tell(
+    scenario: &Scenario,
+    client: &Client,
+    git: &GitServer,
+    (clock, started): (PlatformClock, DateTime<Utc>),
+    stop: &CancellationToken,
+) {
+    let syncs = scenario.syncs.clone();
+    let (syncing, watch) = (client.clone(), clock.clone());
+    spawn(stop, async move {
+        for sync in syncs {
+            if let Err(error) = play_sync(&syncing, &watch, &sync).await {
+                tracing::warn!(application = %sync.application, %error, "a sync of the scenario failed");
+            }
+        }
+    });
+    for fault in scenario.faults.clone() {
+        let (client, git, clock) = (client.clone(), git.clone(), clock.clone());
+        spawn(stop, async move {
+            let after = TimeDelta::from_std(fault.after).unwrap_or(TimeDelta::MAX);
+            clock.sleep_until(started + after).await;
+            if let Err(error) = play_fault(&client, &git, &fault).await {
+                tracing::warn!(fault = %fault.what, %error, "a fault of the scenario did not happen");
+            }
+        });
+    }
+}
+
+fn spawn(stop: &CancellationToken, work: impl Future<Output = ()> + Send + 'static) {
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        stop.run_until_cancelled(work).await;
+    });
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Asks for a sync with the patch that `argocd app sync` writes, and waits until it is over.
+async fn play_sync(client: &Client, clock: &PlatformClock, sync: &SeedSync) -> Result<(), Failure> {
+    let resource = objects::resource_of("argoproj.io/v1alpha1", "Application");
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &sync.namespace, &resource);
+    let application = api.get(&sync.application).await?;
+    let mut request = json!({"revision": sync.revision, "syncStrategy": {"hook": {}}});
+    if sync.revision.is_empty() {
+        request = json!({"syncStrategy": {"hook": {}}});
+    }
+    let options = application.data.pointer("/spec/syncPolicy/syncOptions");
+    if let (Some(options), Some(map)) = (options, request.as_object_mut()) {
+        map.insert("syncOptions".to_owned(), options.clone());
+    }
+    let patch = json!({
+        "metadata": {"resourceVersion": application.metadata.resource_version},
+        "operation": {"initiatedBy": {"username": sync.by}, "sync": request},
+        "status": {"operationState": null},
+    });
+    api.patch(
+        &sync.application,
+        &PatchParams::default(),
+        &Patch::Merge(&patch),
+    )
+    .await?;
+    let is_over = |found: Option<&DynamicObject>| {
+        found.is_some_and(|application| {
+            application.data.get("operation").is_none_or(Value::is_null)
+                && application
+                    .data
+                    .pointer("/status/operationState/finishedAt")
+                    .is_some()
+        })
+    };
+    tokio::select! {
+        over = await_condition(api, &sync.application, is_over) => over.map(drop).map_err(Failure::from),
+        () = clock.sleep(SYNC_PATIENCE) => Err("it did not end within a minute".into()),
+    }
+}
+
+async fn play_fault(client: &Client, git: &GitServer, fault: &Fault) -> Result<(), Failure> {
+    match &fault.effect {
+        FaultEffect::Patch { object, patch } => {
+            let manager = PatchParams::apply("kubectl-edit");
+            let manager = PatchParams {
+                force: false,
+                ..manager
+            };
+            api_of(client, object)
+                .patch(&object.name, &manager, &Patch::Merge(patch))
+                .await?;
+            Ok(())
+        }
+        FaultEffect::Delete { object } => {
+            api_of(client, object)
+                .delete(&object.name, &DeleteParams::default())
+                .await?;
+            Ok(())
+        }
+        FaultEffect::Commit {
+            repository,
+            file,
+            text,
+            instead,
+            author,
+            message,
+        } => {
+            let head = git.resolve(repository, "HEAD")?;
+            let contents = git.tree(repository, &head)?.read(file).unwrap_or_default();
+            let old = String::from_utf8_lossy(&contents).into_owned();
+            let commit = NewCommit::new(author.clone(), format!("{message}\n"))
+                .write(file.clone(), old.replace(text, instead));
+            git.commit_files(repository, &commit)?;
+            Ok(())
+        }
+    }
+}
+
+fn api_of(client: &Client, object: &ObjectName) -> Api<DynamicObject> {
+    let resource = objects::resource_of(&object.api_version, &object.kind);
+    match &object.namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    }
+}
