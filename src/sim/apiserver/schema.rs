@@ -19,6 +19,7 @@ pub use core::{CoreType, CoreTypes, core_types};
 pub use field_error::{FieldError, FieldReason, invalid_message};
 pub use node::SchemaError;
 
+use core::quantity;
 use node::Node;
 use serde_json::Value;
 use std::sync::Arc;
@@ -69,7 +70,11 @@ impl Schema {
 
     /// Lists everything about the object that the schema refuses (422 Invalid).
     pub fn validate(&self, object: &Value) -> Vec<FieldError> {
-        validate::validate(self.node(), object, self.is_core())
+        let mut errors = validate::validate(self.node(), object, self.is_core());
+        if self.is_core() {
+            errors.extend(core::semantics::check(object));
+        }
+        errors
     }
 
     /// Says why an object of a built-in type cannot be decoded at all (400 Bad Request).

@@ -7,6 +7,7 @@
 pub(super) mod defaults;
 mod kinds;
 pub(super) mod quantity;
+pub(super) mod semantics;
 
 use super::Schema;
 use super::node::Node;

@@ -64,6 +64,17 @@ pub(in crate::sim::apiserver) fn canonical(text: &str) -> Option<String> {
     })
 }
 
+/// Says whether one quantity is more than another; what is none is not.
+pub(in crate::sim::apiserver) fn is_more(one: &Value, other: &Value) -> bool {
+    let amount = |value: &Value| {
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        parse(&text).map(|(nanos, _)| nanos)
+    };
+    matches!((amount(one), amount(other)), (Some(one), Some(other)) if one > other)
+}
+
 /// Reads a quantity into billionths, rounding up what is finer, and the family of its suffix.
 fn parse(text: &str) -> Option<(i128, Family)> {
     let (negative, rest) = match text.strip_prefix('-') {
