@@ -52,7 +52,7 @@ fn scale(kubectl: &Kubectl) -> Check {
             "--replicas=1",
             "--current-replicas=7",
         ])
-        .must_fail_with("expected")?;
+        .must_fail_with("Expected replicas to be 7")?;
     kubectl.must(&[
         "scale",
         "deploy/web",
