@@ -34,7 +34,7 @@ fn group(kubectl: &Kubectl) -> String {
 }
 
 fn definition(kubectl: &Kubectl) -> Check {
-    let text = r#"
+    let text = "
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: ships.GROUP}
@@ -61,7 +61,7 @@ spec:
                 sail: {type: string, default: square, enum: [square, lateen]}
                 crew: {type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [name], items: {type: object, required: [name], properties: {name: {type: string}, role: {type: string}}}}
             status: {type: object, properties: {oars: {type: integer}}}
-"#;
+";
     let short = kubectl.version.replace('.', "");
     let text = text
         .replace("GROUP", &group(kubectl))
@@ -245,7 +245,7 @@ fn application(kubectl: &Kubectl) -> Check {
 
 fn removed(kubectl: &Kubectl) -> Check {
     let name = format!("ships.{}", group(kubectl));
-    kubectl.must(&["delete", "crd", &name, "--timeout=60s"])?;
+    kubectl.must(&["delete", "crd", &name, "--timeout=30s"])?;
     kubectl.run(&["get", &name]).must_fail_with("the server")
 }
 
@@ -295,7 +295,7 @@ fn other_definitions(kubectl: &Kubectl) -> Check {
         "--for=condition=Established",
         "crd",
         "--all",
-        "--timeout=60s",
+        "--timeout=30s",
     ];
     kubectl.must(&wait)?;
     Ok(())
@@ -328,7 +328,7 @@ fn other_examples(kubectl: &Kubectl) -> Check {
         }
     }
     println!("{accepted} example objects of {} files", files.len());
-    kubectl.must(&["delete", "namespace", namespace, "--timeout=60s"])?;
+    kubectl.must(&["delete", "namespace", namespace, "--timeout=30s"])?;
     if wrong.is_empty() {
         Ok(())
     } else {

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 /// Nothing that kubectl does here takes longer.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Finds the kubectls of this machine by version; a plain one when there are no versioned ones.
 pub(crate) fn installed() -> BTreeMap<String, PathBuf> {
@@ -120,7 +120,7 @@ impl Kubectl {
         let output = wait(child);
         // A kubectl that does not read its input closes the pipe; that is its business.
         drop(feeder.join());
-        said(&all, output)
+        said(&all, &output)
     }
 
     /// Starts kubectl and returns a reader of what it says as it goes.
@@ -247,7 +247,8 @@ fn wait(mut child: Child) -> Output {
     let reader = std::thread::spawn(move || {
         let mut text = Vec::new();
         drop(out.read_to_end(&mut text));
-        drop(send.send(()));
+        // Whoever waited too long has left.
+        let _waited = send.send(()).is_ok();
         text
     });
     if receive.recv_timeout(PATIENCE).is_err() {
@@ -260,7 +261,7 @@ fn wait(mut child: Child) -> Output {
     }
 }
 
-fn said(arguments: &[&str], output: Output) -> Said {
+fn said(arguments: &[&str], output: &Output) -> Said {
     Said {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -22,12 +22,12 @@ fn rolls_out(kubectl: &Kubectl) -> Check {
         "--image=nginx:1.27",
         "--replicas=2",
     ])?;
-    kubectl.must(&["rollout", "status", "deploy/web", "--timeout=60s"])?;
+    kubectl.must(&["rollout", "status", "deploy/web", "--timeout=30s"])?;
     kubectl.must(&[
         "wait",
         "--for=condition=Available",
         "deploy/web",
-        "--timeout=60s",
+        "--timeout=30s",
     ])?;
     let table = kubectl.must(&["get", "deploy", "web"])?;
     contains("ready", &table, "2/2")?;
@@ -39,7 +39,7 @@ fn rolls_out(kubectl: &Kubectl) -> Check {
         "pod",
         "-l",
         "app=web",
-        "--timeout=60s",
+        "--timeout=30s",
     ])?;
     Ok(())
 }
@@ -59,7 +59,7 @@ fn scale(kubectl: &Kubectl) -> Check {
         "--replicas=3",
         "--current-replicas=2",
     ])?;
-    kubectl.must(&["rollout", "status", "deploy/web", "--timeout=60s"])?;
+    kubectl.must(&["rollout", "status", "deploy/web", "--timeout=30s"])?;
     let replicas = kubectl.must(&[
         "get",
         "deploy",
@@ -72,11 +72,11 @@ fn scale(kubectl: &Kubectl) -> Check {
 
 fn rollout(kubectl: &Kubectl) -> Check {
     kubectl.must(&["set", "image", "deploy/web", "nginx=nginx:1.28"])?;
-    kubectl.must(&["rollout", "status", "deploy/web", "--timeout=60s"])?;
+    kubectl.must(&["rollout", "status", "deploy/web", "--timeout=30s"])?;
     let history = kubectl.must(&["rollout", "history", "deploy/web"])?;
     contains("history", &history, "2")?;
     kubectl.must(&["rollout", "undo", "deploy/web"])?;
-    kubectl.must(&["rollout", "status", "deploy/web", "--timeout=60s"])?;
+    kubectl.must(&["rollout", "status", "deploy/web", "--timeout=30s"])?;
     let path = "jsonpath={.spec.template.spec.containers[0].image}";
     equals(
         "undone",
@@ -84,7 +84,7 @@ fn rollout(kubectl: &Kubectl) -> Check {
         "nginx:1.27",
     )?;
     kubectl.must(&["rollout", "restart", "deploy/web"])?;
-    kubectl.must(&["rollout", "status", "deploy/web", "--timeout=60s"])?;
+    kubectl.must(&["rollout", "status", "deploy/web", "--timeout=30s"])?;
     kubectl.must(&["rollout", "pause", "deploy/web"])?;
     kubectl.must(&["rollout", "resume", "deploy/web"])?;
     Ok(())
@@ -142,7 +142,7 @@ fn cascade(kubectl: &Kubectl) -> Check {
         "deploy",
         "web",
         "--cascade=foreground",
-        "--timeout=60s",
+        "--timeout=30s",
     ])?;
     kubectl.must(&[
         "wait",
@@ -150,7 +150,7 @@ fn cascade(kubectl: &Kubectl) -> Check {
         "pod",
         "-l",
         "app=web",
-        "--timeout=60s",
+        "--timeout=30s",
     ])?;
     let left = kubectl.must(&["get", "rs,pods", "-l", "app=web", "-o", "name"])?;
     equals("dependents", &left, "")

@@ -194,7 +194,7 @@ fn finalizers(kubectl: &Kubectl) -> Check {
 }
 
 fn delete_namespace(kubectl: &Kubectl) -> Check {
-    kubectl.must(&["delete", "namespace", &kubectl.namespace, "--timeout=60s"])?;
+    kubectl.must(&["delete", "namespace", &kubectl.namespace, "--timeout=30s"])?;
     kubectl
         .run(&["get", "namespace", &kubectl.namespace])
         .must_fail_with("not found")

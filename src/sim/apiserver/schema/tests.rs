@@ -86,6 +86,14 @@ fn rules_are_worded_as_upstream_does() {
             json!(1),
             "spec.x: Invalid value: 1: spec.x in body should be greater than 1",
         ),
+    ] {
+        assert_eq!(wrong_with(&schema, &value), [wanted], "{schema}");
+    }
+}
+
+#[test]
+fn rules_of_formats_and_lists_are_worded_as_upstream_does() {
+    for (schema, value, wanted) in [
         (
             json!({"type": "string", "format": "date-time"}),
             json!("today"),
