@@ -26,3 +26,6 @@ mod sim_argocd;
 mod sim_git;
 mod sim_kustomize;
 mod sim_platform;
+mod sim_workloads_deployment;
+mod sim_workloads_others;
+mod support;
