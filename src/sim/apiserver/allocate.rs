@@ -1,4 +1,4 @@
-//! Addresses and ports that the server hands out to Services.
+//! What the server itself fills in: addresses and ports of Services, selectors of Jobs.
 
 use super::call::Call;
 use super::json;
@@ -16,6 +16,34 @@ pub(super) fn complete(call: &Call, old: Option<&Value>, object: &mut Value) {
     }
     if call.kind.is("", "Secret") {
         merge_string_data(object);
+    }
+    if call.kind.is("batch", "Job") && old.is_none() {
+        select_by_uid(object);
+    }
+}
+
+/// Makes a new Job select its pods by its uid, unless it says that it brings its own selector
+/// (`pkg/registry/batch/job/strategy.go`: `generateSelector`).
+fn select_by_uid(job: &mut Value) {
+    if json::at(job, &["spec", "manualSelector"]) == Some(&Value::Bool(true)) {
+        return;
+    }
+    let name = json::name_of(job).to_owned();
+    let uid = json::meta_text(job, "uid").unwrap_or_default().to_owned();
+    let spec = json::object_mut(job, "spec");
+    spec.entry("selector").or_insert_with(
+        || json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid.clone()}}),
+    );
+    let template = spec.entry("template").or_insert_with(|| json!({}));
+    let metadata = json::object_mut(template, "metadata");
+    let labels = metadata.entry("labels").or_insert_with(|| json!({}));
+    for (label, value) in [
+        ("batch.kubernetes.io/controller-uid", &uid),
+        ("batch.kubernetes.io/job-name", &name),
+        ("controller-uid", &uid),
+        ("job-name", &name),
+    ] {
+        json::map_mut(labels).insert(label.to_owned(), value.clone().into());
     }
 }
 

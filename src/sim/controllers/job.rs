@@ -17,7 +17,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::batch::v1::{Job, JobSpec, JobStatus};
 use k8s_openapi::api::core::v1::{EnvVar, Pod};
 use kube::api::DeleteParams;
-use serde_json::json;
 use status::{Verdict, is_finished, verdict_of};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -94,26 +93,6 @@ impl Jobs {
             clock: runtime.clock().clone(),
         };
         runtime.run(controller, queue);
-    }
-
-    /// Gives the job the selector and labels that the API server generates.
-    async fn label(&self, key: &ObjectKey, job: &Job) -> Result<bool, ReconcileError> {
-        let spec = job.spec.clone().unwrap_or_default();
-        if spec.selector.is_some() || spec.manual_selector == Some(true) {
-            return Ok(false);
-        }
-        let uid = &job.metadata.uid;
-        let patch = json!({"spec": {
-            "selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}},
-            "template": {"metadata": {"labels": {
-                "batch.kubernetes.io/controller-uid": uid,
-                "batch.kubernetes.io/job-name": key.name,
-                "controller-uid": uid,
-                "job-name": key.name,
-            }}},
-        }});
-        self.jobs.patch(key, &patch).await?;
-        Ok(true)
     }
 
     async fn expire(&self, job: &Job) -> Result<Requeue, ReconcileError> {
@@ -326,9 +305,6 @@ impl Controller for Jobs {
         };
         if is_finished(&job) {
             return self.expire(&job).await;
-        }
-        if self.label(key, &job).await? {
-            return Ok(Requeue::OnChange);
         }
         let spec = job.spec.clone().unwrap_or_default();
         self.work(&job, &spec).await

@@ -271,6 +271,9 @@ fn wake_all(usage: &mut Usage, queue: &Queue<ObjectKey>) {
 /// Returns why a node does not take a pod, in upstream's words.
 fn refusal(pod: &Pod, request: Amount, node: &Node, used: Amount) -> Option<String> {
     let spec = node.spec.as_ref();
+    if !is_node_ready(node) {
+        return Some("node(s) had untolerated taint {node.kubernetes.io/not-ready: }".to_owned());
+    }
     let taints = spec
         .and_then(|spec| spec.taints.as_deref())
         .unwrap_or_default();
@@ -319,6 +322,16 @@ fn refusal(pod: &Pod, request: Amount, node: &Node, used: Amount) -> Option<Stri
         return Some("Insufficient cpu".to_owned());
     }
     (used.memory + request.memory > has.memory).then(|| "Insufficient memory".to_owned())
+}
+
+fn is_node_ready(node: &Node) -> bool {
+    let conditions = node
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    conditions
+        .filter(|one| one.type_ == "Ready")
+        .any(|one| one.status == "True")
 }
 
 /// The required node affinity names this node by its labels or fields.
