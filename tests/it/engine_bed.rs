@@ -1,5 +1,10 @@
 //! What the engine's tests stand on: an API server, an engine connected to it, and patience.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test picks the one case it waits for"
+)]
+
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube::Client;
@@ -194,7 +199,8 @@ impl Engine {
 
 /// An API server with Argo CD's kinds, and a platform that reaches it one way or the other.
 pub(crate) struct Bed {
-    pub(crate) server: ApiServer,
+    /// Kept for as long as the test runs.
+    _server: ApiServer,
     pub(crate) client: Client,
     platform: Arc<dyn Platform>,
     _folder: Option<tempfile::TempDir>,
@@ -225,7 +231,7 @@ impl Bed {
         Self {
             client: server.client("admin"),
             platform: Arc::new(OneClient(server.client("anna"))),
-            server,
+            _server: server,
             _folder: None,
         }
     }
@@ -244,7 +250,7 @@ impl Bed {
         Self {
             client: server.client("admin"),
             platform: Arc::new(live),
-            server,
+            _server: server,
             _folder: Some(folder),
         }
     }

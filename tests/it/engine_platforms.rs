@@ -1,5 +1,10 @@
 //! The engine against the embedded API server, over the duplex stream and over TLS alike.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test picks the one case it waits for"
+)]
+
 use crate::engine_bed::on_both;
 
 on_both!(
