@@ -31,6 +31,7 @@ mod names;
 pub mod openapi;
 mod patch;
 mod pods;
+mod protobuf;
 mod proxy;
 mod rbac;
 mod read;

@@ -52,7 +52,7 @@ pub(crate) async fn register(client: &Client, kind: &str, plural: &str, subresou
         .expect("registered");
 }
 
-fn widget(kind: &str, spec: Value) -> DynamicObject {
+fn widget(kind: &str, spec: &Value) -> DynamicObject {
     serde_json::from_value(json!({
         "apiVersion": "argoproj.io/v1alpha1", "kind": kind,
         "metadata": {"name": "w"}, "spec": spec, "status": {"phase": "set"},
@@ -93,11 +93,17 @@ async fn status_is_split_only_where_the_definition_says_so() {
         Api::namespaced_with(client, "default", &resource("Whole", "wholes"));
 
     let in_split = split
-        .create(&PostParams::default(), &widget("Split", json!({"size": 2})))
+        .create(
+            &PostParams::default(),
+            &widget("Split", &json!({"size": 2})),
+        )
         .await
         .expect("created");
     let in_whole = whole
-        .create(&PostParams::default(), &widget("Whole", json!({"size": 2})))
+        .create(
+            &PostParams::default(),
+            &widget("Whole", &json!({"size": 2})),
+        )
         .await
         .expect("created");
 

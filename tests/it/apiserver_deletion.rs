@@ -4,7 +4,7 @@ use crate::apiserver_basic::{config_map, eventually, server};
 use crate::apiserver_custom::register;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::Client;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, PropagationPolicy};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, PropagationPolicy};
 use serde_json::json;
 
 async fn owned_pair(client: &Client, blocking: bool) -> Api<ConfigMap> {
@@ -118,7 +118,7 @@ async fn a_namespace_goes_with_its_contents() {
     })
     .await;
     assert!(
-        maps.list(&Default::default())
+        maps.list(&ListParams::default())
             .await
             .expect("list")
             .items

@@ -9,6 +9,7 @@ mod apiserver_access;
 mod apiserver_basic;
 mod apiserver_custom;
 mod apiserver_deletion;
+mod apiserver_tables;
 mod apiserver_watch;
 mod architecture;
 mod definitions;

@@ -3,6 +3,7 @@
 use super::call::Call;
 use super::delete::DeleteOptions;
 use super::error::ApiError;
+use super::protobuf::{self, ProtobufError};
 use axum::body::Body;
 use bytes::Bytes;
 use serde_json::Value;
@@ -32,10 +33,16 @@ pub(super) fn decode(media: &str, bytes: &Bytes) -> Result<Value, ApiError> {
     match media {
         "application/json" | "" => from_json(bytes),
         "application/yaml" => from_yaml(bytes),
+        protobuf::MEDIA => protobuf::decode(bytes).map_err(|error| match error {
+            ProtobufError::Malformed => ApiError::bad_request(error.to_string()),
+            ProtobufError::UnknownKind(_) => {
+                ApiError::new(415, "UnsupportedMediaType", error.to_string())
+            }
+        }),
         _ => Err(ApiError::unsupported_media(&[
             "application/json",
             "application/yaml",
-            "application/vnd.kubernetes.protobuf",
+            protobuf::MEDIA,
         ])),
     }
 }

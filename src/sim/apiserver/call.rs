@@ -124,7 +124,7 @@ impl Call {
             Form::Yaml => yaml_response(code, object),
             Form::Table => {
                 let options = table::Options::read(&self.query);
-                let table = table::of_objects(self, std::slice::from_ref(object), &options);
+                let table = table::of_objects(self, std::slice::from_ref(object), options);
                 json_response(code, serde_json::to_vec(&table).unwrap_or_default())
             }
             Form::Partial => {

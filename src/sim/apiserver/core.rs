@@ -24,7 +24,7 @@ impl Ids {
         Self(AtomicU64::new(seed))
     }
 
-    /// SplitMix64: each call yields the next number of the sequence.
+    /// `SplitMix64`: each call yields the next number of the sequence.
     pub(super) fn next(&self) -> u64 {
         const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
         let state = self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
@@ -60,6 +60,9 @@ impl Ids {
     }
 }
 
+/// Whose a token is, and until when.
+type Token = (User, Option<DateTime<Utc>>);
+
 /// The shared parts of the server.
 pub(super) struct Core {
     pub(super) store: Store,
@@ -69,7 +72,7 @@ pub(super) struct Core {
     pub(super) version: String,
     logs: RwLock<Option<Arc<dyn PodLogs>>>,
     backends: RwLock<HashMap<(String, String), axum::Router>>,
-    tokens: RwLock<HashMap<String, (User, Option<DateTime<Utc>>)>>,
+    tokens: RwLock<HashMap<String, Token>>,
     /// Users by the bytes of their certificates.
     certificates: RwLock<HashMap<Vec<u8>, User>>,
     authority: RwLock<Option<Arc<Authority>>>,

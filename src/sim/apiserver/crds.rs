@@ -9,7 +9,6 @@ use super::json;
 use super::kinds::Kind;
 use super::store::{Draft, Stored};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// The finalizer that keeps a definition while objects of its kinds are left.
 pub(super) const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";

@@ -11,7 +11,7 @@ use super::kinds::Kind;
 use super::lifecycle;
 use super::read;
 use super::request::Query;
-use super::store::{Draft, Stale, Stored};
+use super::store::{Draft, Stored};
 use axum::response::Response;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -136,20 +136,16 @@ pub(super) fn delete_object(
         } else {
             call.core.store.replace(&shelf, object.version, draft)
         };
-        match written {
-            Ok(stored) => {
-                if vanishes {
-                    crds::on_delete(&call.core, kind, &stored);
-                } else {
-                    crds::on_write(&call.core, kind, &stored);
-                }
-                return Ok((stored, vanishes));
+        if let Ok(stored) = written {
+            if vanishes {
+                crds::on_delete(&call.core, kind, &stored);
+            } else {
+                crds::on_write(&call.core, kind, &stored);
             }
-            Err(Stale) => {
-                let key = object.key.clone();
-                object = call.core.require(kind, &key)?;
-            }
+            return Ok((stored, vanishes));
         }
+        let key = object.key.clone();
+        object = call.core.require(kind, &key)?;
     }
     Err(ApiError::modified(kind, &object.key.name))
 }

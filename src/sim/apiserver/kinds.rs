@@ -41,6 +41,10 @@ pub(super) enum Definition {
 }
 
 /// One served version of a resource.
+#[allow(
+    clippy::struct_field_names,
+    reason = "kind and listKind are the wire's words"
+)]
 #[derive(Clone, Debug)]
 pub(super) struct Kind {
     /// Empty for the core group.

@@ -86,14 +86,16 @@ fn container_of(call: &Call, pod: &Value) -> Result<String, ApiError> {
         None => match plain.as_slice() {
             [only] => Ok(only.clone()),
             several => {
-                let mut message = format!(
-                    "a container name must be specified for pod {pod_name}, choose one of: [{}]",
+                let others = if init.is_empty() {
+                    String::new()
+                } else {
+                    format!(" or one of the init containers: [{}]", init.join(" "))
+                };
+                Err(ApiError::bad_request(format!(
+                    "a container name must be specified for pod {pod_name}, choose one of: \
+                     [{}]{others}",
                     several.join(" ")
-                );
-                if !init.is_empty() {
-                    message += &format!(" or one of the init containers: [{}]", init.join(" "));
-                }
-                Err(ApiError::bad_request(message))
+                )))
             }
         },
     }

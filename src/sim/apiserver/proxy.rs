@@ -31,8 +31,7 @@ pub(super) async fn pass(call: &Call, mut request: Request<Body>) -> Result<Resp
 fn service_name(text: &str) -> &str {
     let parts: Vec<&str> = text.split(':').collect();
     match parts.as_slice() {
-        [_, name, _] => name,
-        [name, ..] => name,
+        [_, name, _] | [name, ..] => name,
         [] => text,
     }
 }

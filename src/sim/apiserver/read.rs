@@ -42,8 +42,9 @@ impl Token {
             || ApiError::bad_request("continue key is not valid: it was not made by this server");
         let bytes = URL_SAFE_NO_PAD
             .decode(text.trim_end_matches('='))
-            .map_err(|_| wrong())?;
-        let token: Value = serde_json::from_slice(&bytes).map_err(|_| wrong())?;
+            .ok()
+            .ok_or_else(wrong)?;
+        let token: Value = serde_json::from_slice(&bytes).ok().ok_or_else(wrong)?;
         let version = token.get("rv").and_then(Value::as_u64).ok_or_else(wrong)?;
         let part = |index: usize| token["start"].get(index).and_then(Value::as_str);
         match (part(0), part(1)) {
@@ -72,7 +73,7 @@ pub(super) fn list(call: &Call) -> Result<Response, ApiError> {
         Form::Table => {
             let objects: Vec<Value> = values(call, &page);
             let options = table::Options::read(&call.query);
-            let mut table = table::of_objects(call, &objects, &options);
+            let mut table = table::of_objects(call, &objects, options);
             table["metadata"] = metadata(&page);
             call::json_response(200, table.to_string())
         }

@@ -239,8 +239,8 @@ mod tests {
     }
 
     fn words(all: [&str; 5]) -> (String, String, String, String, String) {
-        let [a, b, c, d, e] = all.map(str::to_owned);
-        (a, b, c, d, e)
+        let [group, namespace, plural, name, sub] = all.map(str::to_owned);
+        (group, namespace, plural, name, sub)
     }
 
     #[test]

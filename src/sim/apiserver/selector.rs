@@ -239,14 +239,6 @@ impl FieldSelector {
             (value == wanted) == *equal
         })
     }
-
-    /// Returns the name, when the selector asks for exactly one.
-    pub(super) fn single_name(&self) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(field, equal, _)| *field == Field::Name && *equal)
-            .map(|(_, _, name)| name.as_str())
-    }
 }
 
 fn field_of(kind: &Kind, path: &str) -> Result<Field, ApiError> {

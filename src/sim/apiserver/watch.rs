@@ -77,16 +77,7 @@ pub(super) fn watch(mut call: Call) -> Result<Response, ApiError> {
     }
     let bookmarks = call.query.flag("allowWatchBookmarks");
     let initial = if streaming || (version == 0 && call.query.text("sendInitialEvents").is_none()) {
-        let snapshot = call
-            .core
-            .store
-            .snapshot(&call.kind.shelf(), &call.path.namespace, None)
-            .map_err(|Expired { .. }| ApiError::internal("the present state is not readable"))?;
-        Some(Initial {
-            snapshot,
-            position: 0,
-            bookmark: streaming && bookmarks,
-        })
+        Some(initial_events(&call, streaming && bookmarks)?)
     } else {
         None
     };
@@ -95,12 +86,8 @@ pub(super) fn watch(mut call: Call) -> Result<Response, ApiError> {
         None if version == 0 => call.core.store.version(),
         None => version,
     };
-    let seconds = call.query.number("timeoutSeconds")?.unwrap_or(0);
-    let span = u64::try_from(seconds)
-        .ok()
-        .filter(|seconds| *seconds > 0)
-        .map_or(LONGEST, Duration::from_secs);
-    let now = start_of(&call);
+    let span = span_of(&call)?;
+    let now = start();
     let watcher = Watcher {
         shelf,
         wake,
@@ -121,11 +108,33 @@ pub(super) fn watch(mut call: Call) -> Result<Response, ApiError> {
     Ok(call::json_response(200, Body::from_stream(stream)))
 }
 
+fn initial_events(call: &Call, bookmark: bool) -> Result<Initial, ApiError> {
+    let snapshot = call
+        .core
+        .store
+        .snapshot(&call.kind.shelf(), &call.path.namespace, None)
+        .map_err(|Expired { .. }| ApiError::internal("the present state is not readable"))?;
+    Ok(Initial {
+        snapshot,
+        position: 0,
+        bookmark,
+    })
+}
+
+/// How long the watch may last.
+fn span_of(call: &Call) -> Result<Duration, ApiError> {
+    let seconds = call.query.number("timeoutSeconds")?.unwrap_or(0);
+    Ok(u64::try_from(seconds)
+        .ok()
+        .filter(|seconds| *seconds > 0)
+        .map_or(LONGEST, Duration::from_secs))
+}
+
 #[allow(
     clippy::disallowed_methods,
     reason = "the time of the connection, see above"
 )]
-fn start_of(_call: &Call) -> Instant {
+fn start() -> Instant {
     Instant::now()
 }
 
@@ -236,11 +245,12 @@ impl Watcher {
             .as_ref()
             .is_some_and(|previous| self.selector.matches(previous));
         match event.change {
-            Change::Added if now => self.frame(chunk, "ADDED", &event.object, None),
             Change::Modified if now && before => {
                 self.frame(chunk, "MODIFIED", &event.object, None);
             }
-            Change::Modified if now => self.frame(chunk, "ADDED", &event.object, None),
+            Change::Added | Change::Modified if now => {
+                self.frame(chunk, "ADDED", &event.object, None);
+            }
             Change::Modified | Change::Deleted if before => {
                 let last = match (&event.previous, now) {
                     (Some(previous), false) => previous,
@@ -274,7 +284,7 @@ impl Watcher {
                 let mut options = table::Options::read(&self.call.query);
                 options.columns = !self.columns_sent;
                 self.columns_sent = true;
-                table::of_objects(&self.call, std::slice::from_ref(value), &options).to_string()
+                table::of_objects(&self.call, std::slice::from_ref(value), options).to_string()
             }
         };
         write_frame(chunk, what, shown.as_bytes());
