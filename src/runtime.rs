@@ -153,7 +153,7 @@ impl Cockpit {
                 }
                 Woken::EngineGone => self.feed(Msg::EngineGone).await?,
                 Woken::Deadline => {
-                    if self.pace.tick_is_due(&self.state, self.now()) {
+                    if Pace::tick_is_due(&self.state, self.now()) {
                         self.pace.ticked(self.now());
                         self.feed(Msg::Tick).await?;
                     }
@@ -182,12 +182,11 @@ impl Cockpit {
                 Some(Ok(input)) => Woken::Message(Box::new(msg_of(input))),
                 Some(Err(_)) | None => Woken::TerminalGone,
             },
-            updates = next_updates(engine) => match updates {
-                Some(updates) => Woken::Updates(updates),
-                None => {
-                    self.engine = None;
-                    Woken::EngineGone
-                }
+            updates = next_updates(engine) => if let Some(updates) = updates {
+                Woken::Updates(updates)
+            } else {
+                self.engine = None;
+                Woken::EngineGone
             },
             () = pace::sleep(wake_in) => Woken::Deadline,
         }

@@ -145,7 +145,7 @@ pub fn parse(
     };
     let Some(target) = words.next().filter(|word| !word.contains('=')) else {
         let sentence = format!("`{first}` needs the name of an object");
-        return Err(WordsProblem::new(sentence, example(intent)));
+        return Err(WordsProblem::new(sentence, Some(example(intent))));
     };
     let (kind, namespace, name) = parse_target(intent, target, &kind_named)?;
     let mut parameters = Vec::new();
@@ -160,8 +160,8 @@ pub fn parse(
     })
 }
 
-fn example(intent: &IntentWord) -> Option<String> {
-    Some(format!("for example: {}", intent.example))
+fn example(intent: &IntentWord) -> String {
+    format!("for example: {}", intent.example)
 }
 
 fn unknown_intent(word: &str) -> WordsProblem {
@@ -183,7 +183,7 @@ fn parse_target(
     let parts: Vec<&str> = target.split('/').collect();
     if parts.iter().any(|part| part.is_empty()) {
         let sentence = format!("`{target}` is not the name of an object");
-        return Err(WordsProblem::new(sentence, example(intent)));
+        return Err(WordsProblem::new(sentence, Some(example(intent))));
     }
     let found = |word: &str| {
         info_named(word)
@@ -204,16 +204,16 @@ fn parse_target(
                 "KIND/NAMESPACE/NAME"
             };
             let sentence = format!("`{target}` is not the name of an object: write {form}");
-            return Err(WordsProblem::new(sentence, example(intent)));
+            return Err(WordsProblem::new(sentence, Some(example(intent))));
         }
     };
     if intent.applications_only && kind != applications() {
         let sentence = format!("`{}` is for Applications, not for {kind}", intent.word);
-        return Err(WordsProblem::new(sentence, example(intent)));
+        return Err(WordsProblem::new(sentence, Some(example(intent))));
     }
     if namespace.is_none() && namespaced(&kind) {
         let sentence = format!("`{target}` lacks the namespace: write KIND/NAMESPACE/NAME");
-        return Err(WordsProblem::new(sentence, example(intent)));
+        return Err(WordsProblem::new(sentence, Some(example(intent))));
     }
     Ok((kind, namespace.map(Into::into), name.into()))
 }
@@ -233,7 +233,7 @@ fn parse_parameter<'word>(
 ) -> Result<(&'static str, &'word str), WordsProblem> {
     let Some((name, value)) = word.split_once('=') else {
         let sentence = format!("`{word}` is not a parameter: write name=value");
-        return Err(WordsProblem::new(sentence, example(intent)));
+        return Err(WordsProblem::new(sentence, Some(example(intent))));
     };
     let known = intent.parameters.iter().copied();
     if let Some(name) = known.clone().find(|known| *known == name) {
@@ -276,10 +276,11 @@ impl<'word> Parameters<'word> {
 
     fn number<T: std::str::FromStr>(&self, name: &str, verb: &str) -> Result<T, WordsProblem> {
         let Some(text) = self.text(name) else {
-            let hint = intent_named(verb).and_then(example);
+            let hint = intent_named(verb).map(example);
             return Err(WordsProblem::new(format!("`{verb}` needs {name}="), hint));
         };
-        text.parse().map_err(|_| {
+        let number: Option<T> = text.parse().ok();
+        number.ok_or_else(|| {
             WordsProblem::new(format!("`{name}={text}` is not a number that fits"), None)
         })
     }
@@ -327,7 +328,7 @@ fn verb_of(
     let switch = |switch: Switch| -> Result<Verb, WordsProblem> {
         let Some(on) = given.switch("on")? else {
             let sentence = format!("`{}` needs on=true or on=false", intent.word);
-            return Err(WordsProblem::new(sentence, example(intent)));
+            return Err(WordsProblem::new(sentence, Some(example(intent))));
         };
         Ok(Verb::Switch { switch, on })
     };

@@ -179,7 +179,20 @@ impl fmt::Display for Key {
         match self.code {
             KeyCode::Char(letter) => write!(f, "{letter}"),
             KeyCode::F(number) => write!(f, "f{number}"),
-            other => write!(f, "{other:?}"),
+            KeyCode::Enter
+            | KeyCode::Esc
+            | KeyCode::Tab
+            | KeyCode::Backspace
+            | KeyCode::Delete
+            | KeyCode::Insert
+            | KeyCode::Up
+            | KeyCode::Down
+            | KeyCode::Left
+            | KeyCode::Right
+            | KeyCode::Home
+            | KeyCode::End
+            | KeyCode::PageUp
+            | KeyCode::PageDown => write!(f, "{:?}", self.code),
         }
     }
 }

@@ -76,8 +76,11 @@ fn next_age_change(state: &State) -> Option<DateTime<Utc>> {
             let entries = state.ledger.entries().iter();
             moments.extend(entries.filter_map(super::ledger::Entry::asked_at));
         }
-        Screen::Diff(_) | Screen::Text(_) | Screen::Logs(_) => {}
-        Screen::Contexts(_) | Screen::Help(_) => {}
+        Screen::Diff(_)
+        | Screen::Text(_)
+        | Screen::Logs(_)
+        | Screen::Contexts(_)
+        | Screen::Help(_) => {}
     }
     let ages = moments.into_iter().map(|since| next_change(since, now));
     let stale = state.link.freshness.iter();

@@ -9,7 +9,7 @@ pub use order::Sort;
 
 use super::columns::{ColumnId, ColumnSpec, Detail, Placed, Shown, cell, columns_of, place};
 use super::filter::Filter;
-use super::viewports::scrolled;
+use super::viewports::{cycled, scrolled};
 use crate::domain::object::{GroupKind, ObjectRef, Uid};
 use crate::store::{Row, RowId, Store, Table};
 use chrono::{DateTime, Utc};
@@ -349,8 +349,7 @@ impl TableView {
             .iter()
             .position(|spec| spec.id == self.sort.column)
             .unwrap_or_default();
-        let count = self.columns.len();
-        let next = (here as isize + step).rem_euclid(count.max(1) as isize) as usize;
+        let next = cycled(here, step, self.columns.len());
         self.columns.get(next).map(|spec| spec.id)
     }
 }

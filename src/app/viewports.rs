@@ -30,6 +30,14 @@ pub fn scrolled(offset: usize, position: usize, rows: usize, total: usize) -> us
     wanted.min(total.saturating_sub(rows))
 }
 
+/// Returns the place `step` further in a circle of `count`.
+pub fn cycled(here: usize, step: isize, count: usize) -> usize {
+    let count = count.max(1).cast_signed();
+    (here.cast_signed() + step)
+        .rem_euclid(count)
+        .cast_unsigned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

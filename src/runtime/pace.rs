@@ -32,7 +32,7 @@ impl Pace {
     }
 
     /// Returns whether something on screen changes by itself by now.
-    pub(super) fn tick_is_due(&self, state: &State, now: Now) -> bool {
+    pub(super) fn tick_is_due(state: &State, now: Now) -> bool {
         let deadline = next_deadline(state);
         deadline.real.is_some_and(|real| real <= now.real)
             || deadline

@@ -1,5 +1,10 @@
 //! What crossterm reports, in our words.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "keys that crossterm knows and keymaps do not"
+)]
+
 use crate::app::key::{Key, KeyCode};
 use crossterm::event::{self, Event, EventStream, KeyEvent, KeyEventKind, KeyModifiers};
 use futures::{Stream, StreamExt};

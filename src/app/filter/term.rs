@@ -190,8 +190,8 @@ fn by_field(field: &str, value: &str) -> Result<Option<What>, FilterProblem> {
         return Ok(Some(What::Field(known, lower)));
     }
     match field {
-        "health" => words(field, &lower, &HEALTHS, |health| health.word()).map(What::Health),
-        "sync" => words(field, &lower, &SYNCS, |sync| sync.word()).map(What::Sync),
+        "health" => words(field, &lower, &HEALTHS, Health::word).map(What::Health),
+        "sync" => words(field, &lower, &SYNCS, SyncStatus::word).map(What::Sync),
         "auto" => Ok(What::Auto(lower)),
         "op" | "operation" => Ok(What::Operation(lower)),
         "label" => Ok(label(value)),

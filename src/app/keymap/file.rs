@@ -199,7 +199,7 @@ impl Reader<'_> {
 
     fn problem(&mut self, span: &Range<usize>, sentence: String) {
         let before = self.text.as_bytes().get(..span.start).unwrap_or_default();
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = before.split(|byte| *byte == b'\n').count();
         self.problems.push(Problem {
             file: self.file.to_owned(),
             line,

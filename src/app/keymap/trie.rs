@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trie {
     command: Option<Command>,
-    next: BTreeMap<Key, Trie>,
+    next: BTreeMap<Key, Self>,
 }
 
 /// What a sequence leads to.

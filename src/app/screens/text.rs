@@ -1,6 +1,7 @@
 //! Text with a search: describe, YAML, and why.
 
 use super::lists::Loaded;
+use crate::app::viewports::cycled;
 use crate::domain::object::{ObjectRef, Text};
 use crate::engine::protocol::Ticket;
 
@@ -81,11 +82,7 @@ impl Search {
 
     /// Goes to the next or previous find and returns its line.
     pub(in crate::app) fn step(&mut self, step: isize) -> Option<usize> {
-        let count = self.found.len();
-        if count == 0 {
-            return None;
-        }
-        self.current = (self.current as isize + step).rem_euclid(count as isize) as usize;
+        self.current = cycled(self.current, step, self.found.len());
         self.found.get(self.current).copied()
     }
 }

@@ -141,8 +141,8 @@ fn suits(state: &State, command: Command) -> bool {
         | Command::Terminate
         | Command::ConfirmDeletion
         | Command::History
+        | Command::Diff
         | Command::OpenLink => !chosen_applications(state).is_empty(),
-        Command::Diff => !chosen_applications(state).is_empty(),
         Command::SyncOne => {
             matches!(state.screen(), Screen::Application(tree) if tree.current().is_some())
         }
@@ -175,24 +175,18 @@ pub(super) fn open_menu(state: &mut State) {
         .iter()
         .filter(|info| matches!(info.group, Group::Objects | Group::Applications))
         .filter(|info| suits(state, info.command));
-    let mut taken: Vec<char> = Vec::new();
-    let items = offered
-        .map(|info| {
-            let key = state.keymap.key_hint(state.screen(), info.command);
-            let letter = free_letter(&key, info.title, &taken);
-            taken.extend(letter);
-            let refused = changes_something(info.command)
+    let mut items: Vec<MenuItem> = offered
+        .map(|info| MenuItem {
+            letter: None,
+            command: info.command,
+            title: info.title.to_owned(),
+            key: state.keymap.key_hint(state.screen(), info.command),
+            refused: changes_something(info.command)
                 .then(|| refusal(state, info.command))
-                .flatten();
-            MenuItem {
-                letter,
-                command: info.command,
-                title: info.title.to_owned(),
-                key,
-                refused,
-            }
+                .flatten(),
         })
         .collect();
+    give_letters(&mut items);
     state.overlay = Some(Overlay::Menu(Menu {
         title,
         items,
@@ -200,17 +194,39 @@ pub(super) fn open_menu(state: &mut State) {
     }));
 }
 
-/// The key's own letter if it is free, else a letter of the title, else any.
-fn free_letter(key: &str, title: &str, taken: &[char]) -> Option<char> {
-    // j, k and q move and leave in every menu.
-    let free = |letter: &char| {
-        letter.is_ascii_lowercase() && !taken.contains(letter) && !"jkq".contains(*letter)
+/// Gives every item a letter: its own key first, then the letter of its key with a modifier, then
+/// a letter of its title, then any.
+fn give_letters(items: &mut [MenuItem]) {
+    let mut taken: Vec<char> = Vec::new();
+    let own = |item: &MenuItem| {
+        let mut letters = item.key.chars();
+        letters.next().filter(|_| letters.next().is_none())
     };
-    let own = key.chars().last().filter(|_| !key.contains(' '));
-    own.filter(|letter| key.len() == 1 || key.starts_with("shift-") || letter.is_ascii_lowercase())
-        .filter(&free)
-        .or_else(|| title.to_lowercase().chars().find(&free))
-        .or_else(|| ('a'..='z').find(&free))
+    let modified = |item: &MenuItem| {
+        let letter = item.key.chars().last();
+        letter.filter(|_| item.key.contains('-') && !item.key.contains(' '))
+    };
+    let of_title = |item: &MenuItem, taken: &[char]| {
+        let title = item.title.to_lowercase();
+        let mut letters = title.chars().chain('a'..='z');
+        letters.find(|letter| is_free(*letter, taken))
+    };
+    for pass in 0..3 {
+        for item in items.iter_mut().filter(|item| item.letter.is_none()) {
+            let letter = match pass {
+                0 => own(item),
+                1 => modified(item),
+                _ => of_title(item, &taken),
+            };
+            item.letter = letter.filter(|letter| is_free(*letter, &taken));
+            taken.extend(item.letter);
+        }
+    }
+}
+
+/// j, k and q move and leave in every menu.
+fn is_free(letter: char, taken: &[char]) -> bool {
+    letter.is_ascii_lowercase() && !taken.contains(&letter) && !"jkq".contains(letter)
 }
 
 pub(super) fn on_menu_key(state: &mut State, key: Key, out: &mut Effects) {

@@ -9,6 +9,7 @@ use crate::app::overlays::dialog::{Form, Target};
 use crate::app::overlays::{Confirmation, Dialog, FieldId, FieldValue, Focus, Overlay};
 use crate::app::screens::Screen;
 use crate::app::state::State;
+use crate::app::viewports::cycled;
 use crate::domain::graph::TreeNode;
 use crate::domain::intent::{Intent, Risk, SyncResource, Verb, risk_of};
 use crate::domain::object::Text;
@@ -332,7 +333,7 @@ pub(super) fn on_key(state: &mut State, key: Key, out: &mut Effects) {
         KeyCode::Tab if key.shift => move_focus(dialog, -1),
         KeyCode::Up => move_focus(dialog, -1),
         KeyCode::Tab | KeyCode::Down => move_focus(dialog, 1),
-        KeyCode::Enter => return press(state, out),
+        KeyCode::Enter => press(state, out),
         KeyCode::Left | KeyCode::Right if !in_text => {
             sideways(dialog, key.code == KeyCode::Right);
             refresh(state);
@@ -363,8 +364,7 @@ fn stops(dialog: &Dialog) -> Vec<Focus> {
 fn move_focus(dialog: &mut Dialog, step: isize) {
     let stops = stops(dialog);
     let here = stops.iter().position(|stop| *stop == dialog.focus);
-    let here = here.unwrap_or_default() as isize;
-    let next = (here + step).rem_euclid(stops.len() as isize) as usize;
+    let next = cycled(here.unwrap_or_default(), step, stops.len());
     dialog.focus = stops.get(next).copied().unwrap_or(Focus::Cancel);
 }
 

@@ -23,8 +23,8 @@ pub(super) fn on_update(state: &mut State, update: Update, out: &mut Effects) {
             source, freshness, ..
         } => on_freshness(state, source, freshness),
         Update::Delta { ticket, delta, .. } => on_delta(state, ticket, delta),
-        Update::Application { ticket, detail, .. } => on_detail(state, ticket, detail),
-        Update::Tree { ticket, tree, .. } => on_tree(state, ticket, *tree),
+        Update::Application { ticket, detail, .. } => on_detail(state, ticket, &detail),
+        Update::Tree { ticket, tree, .. } => on_tree(state, ticket, &tree),
         Update::Logs {
             ticket,
             lines,
@@ -119,7 +119,7 @@ fn note_namespaces(state: &mut State, delta: &Delta) {
     }
 }
 
-fn on_detail(state: &mut State, ticket: Ticket, detail: Option<Box<ApplicationDetail>>) {
+fn on_detail(state: &mut State, ticket: Ticket, detail: &Option<Box<ApplicationDetail>>) {
     for screen in &mut state.stack {
         match screen {
             Screen::Application(screen) if screen.ticket == Some(ticket) => {
@@ -155,7 +155,7 @@ fn on_detail(state: &mut State, ticket: Ticket, detail: Option<Box<ApplicationDe
     }
 }
 
-fn on_tree(state: &mut State, ticket: Ticket, tree: ResourceTree) {
+fn on_tree(state: &mut State, ticket: Ticket, tree: &ResourceTree) {
     let window = state.window();
     let screens = state.stack.iter_mut().filter_map(|screen| match screen {
         Screen::Application(screen) if screen.ticket == Some(ticket) => Some(screen),
@@ -173,7 +173,7 @@ fn on_tree(state: &mut State, ticket: Ticket, tree: ResourceTree) {
         | Screen::Ledger(_) => None,
     });
     for screen in screens {
-        if screen.tree_known && screen.tree == tree {
+        if screen.tree_known && screen.tree == *tree {
             continue;
         }
         screen.set_tree(tree.clone());

@@ -72,7 +72,7 @@ pub(super) fn on_paste(state: &mut State, text: &str) {
 pub(super) fn edit_line(input: &mut Input, key: Key) -> bool {
     let request = match (key.code, key.ctrl) {
         (KeyCode::Backspace, false) => InputRequest::DeletePrevChar,
-        (KeyCode::Backspace, true) | (KeyCode::Char('w'), true) => InputRequest::DeletePrevWord,
+        (KeyCode::Backspace | KeyCode::Char('w'), true) => InputRequest::DeletePrevWord,
         (KeyCode::Delete, _) => InputRequest::DeleteNextChar,
         (KeyCode::Left, false) => InputRequest::GoToPrevChar,
         (KeyCode::Right, false) => InputRequest::GoToNextChar,

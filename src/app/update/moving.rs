@@ -30,7 +30,7 @@ impl Step {
 
 /// Moves, if the command is one that moves; returns whether it was.
 pub(super) fn on_command(state: &mut State, command: Command) -> bool {
-    let page = state.window() as isize;
+    let page = state.window().cast_signed();
     let step = match command {
         Command::Down => Step::Rows(1),
         Command::Up => Step::Rows(-1),

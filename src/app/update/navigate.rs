@@ -201,23 +201,7 @@ fn make(state: &mut State, place: Place, uid: Option<Uid>, out: &mut Effects) ->
         Place::Diff {
             application,
             object,
-        } => {
-            let what = Fetch::Diff {
-                application: application.clone(),
-                object: object.clone(),
-            };
-            fetch(ticket, what, out);
-            Screen::Diff(DiffScreen {
-                application,
-                object,
-                ticket: Some(ticket),
-                content: Loaded::Waiting,
-                top: 0,
-                left: 0,
-                full: false,
-                diffs: Vec::new(),
-            })
-        }
+        } => make_diff(application, object, ticket, out),
         Place::History(object) => {
             subscribe(ticket, Topic::Application(object.clone()), out);
             Screen::History(HistoryScreen {
@@ -229,18 +213,7 @@ fn make(state: &mut State, place: Place, uid: Option<Uid>, out: &mut Effects) ->
             })
         }
         Place::Text(source) => make_text(source, ticket, out),
-        Place::Events(object) => {
-            let what = Fetch::Events {
-                object: object.clone(),
-            };
-            fetch(ticket, what, out);
-            Screen::Events(EventsScreen {
-                object,
-                ticket: Some(ticket),
-                content: Loaded::Waiting,
-                cursor: ListCursor::default(),
-            })
-        }
+        Place::Events(object) => make_events(object, ticket, out),
         Place::Logs { object, previous } => {
             let mut screen = LogsScreen::new(object, previous);
             screen.ticket = Some(ticket);
@@ -271,6 +244,42 @@ fn make_table(state: &State, kind: GroupKind, ticket: Ticket, out: &mut Effects)
     table.ticket = Some(ticket);
     subscribe(ticket, Topic::Kind(kind), out);
     Screen::Kind(table)
+}
+
+fn make_diff(
+    application: ObjectRef,
+    object: Option<ObjectRef>,
+    ticket: Ticket,
+    out: &mut Effects,
+) -> Screen {
+    let what = Fetch::Diff {
+        application: application.clone(),
+        object: object.clone(),
+    };
+    fetch(ticket, what, out);
+    Screen::Diff(DiffScreen {
+        application,
+        object,
+        ticket: Some(ticket),
+        content: Loaded::Waiting,
+        top: 0,
+        left: 0,
+        full: false,
+        diffs: Vec::new(),
+    })
+}
+
+fn make_events(object: ObjectRef, ticket: Ticket, out: &mut Effects) -> Screen {
+    let what = Fetch::Events {
+        object: object.clone(),
+    };
+    fetch(ticket, what, out);
+    Screen::Events(EventsScreen {
+        object,
+        ticket: Some(ticket),
+        content: Loaded::Waiting,
+        cursor: ListCursor::default(),
+    })
 }
 
 fn make_text(source: TextSource, ticket: Ticket, out: &mut Effects) -> Screen {

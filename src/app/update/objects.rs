@@ -162,28 +162,25 @@ fn open_detail<'state>(state: &'state State, app: &Subject) -> Option<&'state Ap
 
 /// Shows or masks the values of a Secret.
 pub(super) fn toggle_secrets(state: &mut State, out: &mut Effects) {
-    match state.screen_mut() {
-        Screen::Text(screen) => {
-            if let TextSource::Yaml { reveal_secrets, .. } = &mut screen.source {
-                *reveal_secrets = !*reveal_secrets;
-                navigate::fetch_again(state, out);
-            }
+    if let Screen::Text(screen) = state.screen_mut() {
+        if let TextSource::Yaml { reveal_secrets, .. } = &mut screen.source {
+            *reveal_secrets = !*reveal_secrets;
+            navigate::fetch_again(state, out);
         }
-        _ => {
-            let Some(subject) = subjects(state).into_iter().next() else {
-                return;
-            };
-            if !subject.object.kind.is("", "Secret") {
-                state.note("only a Secret has values to show");
-                return;
-            }
-            let source = TextSource::Yaml {
-                object: subject.object,
-                reveal_secrets: true,
-            };
-            navigate::go(state, Place::Text(source), out);
-        }
+        return;
     }
+    let Some(subject) = subjects(state).into_iter().next() else {
+        return;
+    };
+    if !subject.object.kind.is("", "Secret") {
+        state.note("only a Secret has values to show");
+        return;
+    }
+    let source = TextSource::Yaml {
+        object: subject.object,
+        reveal_secrets: true,
+    };
+    navigate::go(state, Place::Text(source), out);
 }
 
 /// Gives a screen what it waited for.

@@ -15,6 +15,7 @@ use crate::app::overlays::{Completion, Overlay, Prompt, PromptKind};
 use crate::app::screens::text::Search;
 use crate::app::screens::{Place, Screen, TextSource, applications};
 use crate::app::state::State;
+use crate::app::viewports::cycled;
 use crate::app::words::nearest;
 use crate::domain::kind::KINDS;
 use crate::domain::object::{GroupKind, Text};
@@ -135,7 +136,7 @@ fn complete(state: &mut State, step: isize) {
     let next = match prompt.chosen {
         None if step < 0 => count - 1,
         None => 0,
-        Some(chosen) => (chosen as isize + step).rem_euclid(count as isize) as usize,
+        Some(chosen) => cycled(chosen, step, count),
     };
     let Some(line) = prompt.completions.get(next).map(|one| one.line.clone()) else {
         return;
@@ -166,7 +167,7 @@ fn recall(state: &mut State, step: isize) {
     if prompt.kind != PromptKind::Command {
         return;
     }
-    let back = prompt.recalled.map_or(0, |number| number + 1) as isize + step;
+    let back = prompt.recalled.map_or(0, |number| number + 1).cast_signed() + step;
     prompt.recalled = usize::try_from(back - 1)
         .ok()
         .filter(|number| *number < commands.len());

@@ -13,7 +13,7 @@ use crate::app::columns::{ColumnId, Detail};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::overlays::PromptKind;
-use crate::app::screens::{LogsScreen, Place, Screen};
+use crate::app::screens::{ApplicationScreen, LogsScreen, Place, Screen};
 use crate::app::state::State;
 use crate::engine::protocol::{LogLine, Request, Scope};
 
@@ -105,8 +105,8 @@ fn tables(state: &mut State, command: Command) -> bool {
     match command {
         Command::Mark | Command::MarkRange => mark(state, command),
         Command::ClearMarks => clear_marks(state),
-        Command::Fold => tree(state, |tree| tree.toggle_fold()),
-        Command::FoldAll => tree(state, |tree| tree.toggle_fold_all()),
+        Command::Fold => tree(state, ApplicationScreen::toggle_fold),
+        Command::FoldAll => tree(state, ApplicationScreen::toggle_fold_all),
         Command::ToggleFaults => toggle_faults(state),
         Command::ToggleWide => toggle_wide(state),
         Command::SortReverse => {
@@ -191,7 +191,7 @@ pub(super) fn clear_marks(state: &mut State) {
     }
 }
 
-fn tree(state: &mut State, change: impl FnOnce(&mut crate::app::screens::ApplicationScreen)) {
+fn tree(state: &mut State, change: impl FnOnce(&mut ApplicationScreen)) {
     let window = state.window();
     if let Screen::Application(tree) = state.screen_mut() {
         change(tree);
