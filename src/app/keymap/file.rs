@@ -15,7 +15,8 @@ use super::{KeyScope, Keymap, SCOPES};
 use crate::app::commands::{COMMANDS, Command};
 use crate::app::key::Key;
 use crate::app::words::nearest;
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use toml::Spanned;
@@ -57,6 +58,7 @@ pub(super) fn read(file: &str, text: &str, base: Keymap) -> (Keymap, Vec<Problem
         keymap: base,
         problems: Vec::new(),
         bound: HashMap::new(),
+        broken: HashSet::new(),
     };
     for error in errors {
         let sentence = error
@@ -67,6 +69,8 @@ pub(super) fn read(file: &str, text: &str, base: Keymap) -> (Keymap, Vec<Problem
             .to_owned();
         reader.problem(&error.span().unwrap_or_default(), sentence);
     }
+    // What follows from a line that cannot be read is not told again.
+    reader.broken = reader.problems.iter().map(|problem| problem.line).collect();
     reader.read(table.get_ref());
     reader.problems.sort_by_key(|problem| problem.line);
     (reader.keymap, reader.problems)
@@ -79,6 +83,8 @@ struct Reader<'text> {
     problems: Vec<Problem>,
     /// Which command a sequence was given in this file.
     bound: HashMap<(KeyScope, Vec<Key>), Command>,
+    /// Lines that are no TOML.
+    broken: HashSet<usize>,
 }
 
 impl Reader<'_> {
@@ -87,7 +93,7 @@ impl Reader<'_> {
         if let Some((_, value)) = base {
             self.take_base(value);
         }
-        for (key, value) in table {
+        for (key, value) in in_order(table) {
             let name: &str = key.get_ref();
             match name {
                 "base" => {}
@@ -117,7 +123,7 @@ impl Reader<'_> {
     fn read_scope(
         &mut self,
         name: &str,
-        key: &Spanned<std::borrow::Cow<'_, str>>,
+        key: &Spanned<Cow<'_, str>>,
         value: &Spanned<DeValue<'_>>,
     ) {
         let scope = SCOPES.iter().find(|(known, _)| *known == name);
@@ -135,7 +141,7 @@ impl Reader<'_> {
             self.problem(&key.span(), sentence);
             return;
         };
-        for (id, keys) in table {
+        for (id, keys) in in_order(table) {
             let Some(command) = Command::with_id(id.get_ref()) else {
                 let sentence = unknown_command(id.get_ref());
                 self.problem(&id.span(), sentence);
@@ -200,12 +206,27 @@ impl Reader<'_> {
     fn problem(&mut self, span: &Range<usize>, sentence: String) {
         let before = self.text.as_bytes().get(..span.start).unwrap_or_default();
         let line = before.split(|byte| *byte == b'\n').count();
+        if self.broken.contains(&line) {
+            return;
+        }
         self.problems.push(Problem {
             file: self.file.to_owned(),
             line,
             sentence,
         });
     }
+}
+
+type Entry<'table, 'text> = (
+    &'table Spanned<Cow<'text, str>>,
+    &'table Spanned<DeValue<'text>>,
+);
+
+/// Entries as they stand in the file, so that the later one is the mistake.
+fn in_order<'table, 'text>(table: &'table DeTable<'text>) -> Vec<Entry<'table, 'text>> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
 }
 
 fn unknown_command(id: &str) -> String {
