@@ -140,7 +140,15 @@ impl Simulation {
 
         let admin = server.client("tiphys:scenario");
         objects::create_definitions(&admin).await?;
-        start_components(&options.scenario, &server, &runtime, &git, String::new()).await?;
+        let door = match options.listen {
+            Some(address) => Some(listen::open_kubernetes(address, &server).await?),
+            None => None,
+        };
+        let root_ca = door
+            .as_ref()
+            .map(|door| door.ca_pem.clone())
+            .unwrap_or_default();
+        start_components(&options.scenario, &server, &runtime, &git, root_ca).await?;
         objects::create_all(&admin, &options.scenario.manifests).await?;
         fleet::create(&admin, options.apps, options.seed).await?;
 
@@ -158,10 +166,10 @@ impl Simulation {
             &stop,
         );
 
-        let (endpoints, folder) = match options.listen {
-            Some(address) => {
+        let (endpoints, folder) = match options.listen.zip(door) {
+            Some((address, door)) => {
                 let servers = listen::Servers {
-                    server: &server,
+                    door,
                     git: &git,
                     receiver,
                     secret,

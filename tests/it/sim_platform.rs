@@ -34,11 +34,18 @@ async fn states(simulation: &Simulation) -> Vec<(String, String, String)> {
 /// What the pods that are not ready say, for the message of a failure.
 async fn unready_pods(simulation: &Simulation) -> String {
     let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::all(simulation.client());
-    let list = pods.list(&kube::api::ListParams::default()).await.expect("a list");
+    let list = pods
+        .list(&kube::api::ListParams::default())
+        .await
+        .expect("a list");
     let mut text = String::new();
     for pod in list.items.into_iter().take(6) {
         text.push_str(&serde_json::to_string(&pod.status).unwrap_or_default());
-        text.push_str(&format!(" {:?} {:?}\n", pod.metadata.name, pod.spec.and_then(|spec| spec.node_name)));
+        text.push_str(&format!(
+            " {:?} {:?}\n",
+            pod.metadata.name,
+            pod.spec.and_then(|spec| spec.node_name)
+        ));
     }
     text
 }

@@ -14,7 +14,7 @@ const GIT_USER: &str = "tiphys";
 
 /// What is to be reached from outside.
 pub(super) struct Servers<'s> {
-    pub(super) server: &'s ApiServer,
+    pub(super) door: Door,
     pub(super) git: &'s GitServer,
     pub(super) receiver: Router,
     pub(super) secret: String,
@@ -31,11 +31,15 @@ pub(super) async fn open(
         username: GIT_USER.to_owned(),
         password: Seed(servers.seed).stream(&["git", "password"]).hex(24),
     };
-    let git = serve(address, git_router(servers.git.clone(), access.clone()), stop).await?;
+    let git = serve(
+        address,
+        git_router(servers.git.clone(), access.clone()),
+        stop,
+    )
+    .await?;
     let webhook = serve(address, servers.receiver, stop).await?;
-    let (kubernetes, folder) = open_kubernetes(address, servers.server).await?;
     let endpoints = Endpoints {
-        kubernetes,
+        kubernetes: servers.door.endpoint,
         git: GitEndpoint {
             url: format!("http://{git}"),
             username: access.username,
@@ -47,13 +51,22 @@ pub(super) async fn open(
             secret: servers.secret,
         },
     };
-    Ok((endpoints, folder))
+    Ok((endpoints, servers.door.folder))
 }
 
-async fn open_kubernetes(
+/// The API server's open port.
+pub(super) struct Door {
+    endpoint: KubernetesEndpoint,
+    /// What pods are told to trust.
+    pub(super) ca_pem: String,
+    folder: tempfile::TempDir,
+}
+
+/// Opens the API server's port first: controllers hand its certificate to pods.
+pub(super) async fn open_kubernetes(
     address: SocketAddr,
     server: &ApiServer,
-) -> Result<(KubernetesEndpoint, tempfile::TempDir), SimError> {
+) -> Result<Door, SimError> {
     let listening = server
         .listen_tls(with_any_port(address))
         .await
@@ -71,7 +84,11 @@ async fn open_kubernetes(
         server: format!("https://{}", listening.addr),
         kubeconfig: kubeconfig.display().to_string(),
     };
-    Ok((endpoint, folder))
+    Ok(Door {
+        endpoint,
+        ca_pem: listening.ca_pem,
+        folder,
+    })
 }
 
 /// Serves until the platform stops; the port is open when this returns.
@@ -81,7 +98,9 @@ async fn serve(
     stop: &CancellationToken,
 ) -> Result<SocketAddr, SimError> {
     let refused = |source| SimError::Listen { address, source };
-    let listener = TcpListener::bind(with_any_port(address)).await.map_err(refused)?;
+    let listener = TcpListener::bind(with_any_port(address))
+        .await
+        .map_err(refused)?;
     let bound = listener.local_addr().map_err(refused)?;
     let stop = stop.clone();
     tokio::spawn(async move {
