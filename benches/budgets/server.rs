@@ -144,7 +144,7 @@ fn application(number: usize) -> Value {
         .map(|at| {
             let (group, kind) = kinds[at % kinds.len()];
             json!({"group": group, "version": "v1", "kind": kind, "namespace": format!("ns-{}", number % 300),
-                "name": format!("{name}-part-{at:02}"), "status": if at == 3 && number % 9 == 0 { "OutOfSync" } else { "Synced" }})
+                "name": format!("{name}-part-{at:02}"), "status": if at == 3 && number.is_multiple_of(9) { "OutOfSync" } else { "Synced" }})
         })
         .collect();
     let history: Vec<Value> = (0..6)
@@ -158,11 +158,11 @@ fn application(number: usize) -> Value {
             "finalizers": ["resources-finalizer.argocd.argoproj.io"]},
         "spec": {"project": format!("project-{}", number % 25), "source": source,
             "destination": {"server": "https://kubernetes.default.svc", "namespace": format!("ns-{}", number % 300)},
-            "syncPolicy": {"automated": {"prune": true, "selfHeal": number % 3 == 0}, "syncOptions": ["CreateNamespace=true"]}},
+            "syncPolicy": {"automated": {"prune": true, "selfHeal": number.is_multiple_of(3)}, "syncOptions": ["CreateNamespace=true"]}},
         "status": {
-            "sync": {"status": if number % 9 == 0 { "OutOfSync" } else { "Synced" }, "revision": sha,
+            "sync": {"status": if number.is_multiple_of(9) { "OutOfSync" } else { "Synced" }, "revision": sha,
                 "comparedTo": {"source": source, "destination": {"server": "https://kubernetes.default.svc", "namespace": format!("ns-{}", number % 300)}}},
-            "health": {"status": if number % 17 == 0 { "Degraded" } else { "Healthy" }, "lastTransitionTime": "2026-10-01T10:00:00Z"},
+            "health": {"status": if number.is_multiple_of(17) { "Degraded" } else { "Healthy" }, "lastTransitionTime": "2026-10-01T10:00:00Z"},
             "operationState": {"operation": operation, "phase": "Succeeded", "message": "successfully synced (all tasks run)",
                 "startedAt": "2026-10-01T09:59:58Z", "finishedAt": "2026-10-01T10:00:00Z", "syncResult": {"revision": sha, "source": source}},
             "history": history, "resources": resources, "reconciledAt": "2026-10-01T10:00:00Z",

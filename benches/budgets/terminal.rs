@@ -43,7 +43,7 @@ impl Terminal {
         let started = Instant::now();
         let child = pair.slave.spawn_command(command).expect("tiphys starts");
         std::thread::spawn(move || {
-            let mut buffer = [0; 65536];
+            let mut buffer = vec![0; 65536];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 let bytes = buffer.iter().take(count).copied().collect();
                 if sender.send((Instant::now(), bytes)).is_err() {
