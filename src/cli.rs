@@ -236,12 +236,39 @@ pub struct Snapshot {
     /// Form of the frame.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
-    /// Keys to press once the screen is there, in a keymap's notation.
-    #[arg(long, value_name = "KEY")]
-    pub key: Vec<String>,
+    /// Lets the platform run at least this long before the frame is taken.
+    #[arg(long, value_name = "D", default_value = "0s", value_parser = parse_span)]
+    pub after: std::time::Duration,
+    /// Scenario of the embedded platform.
+    #[arg(
+        long,
+        value_name = "NAME|FOLDER",
+        default_value = "default",
+        requires = "demo"
+    )]
+    pub scenario: String,
+    /// How many times faster than real time the embedded platform runs.
+    #[arg(long, value_name = "N", default_value_t = 10.0, requires = "demo", value_parser = parse_speed)]
+    pub speed: f64,
     /// How long to wait for the screen to settle.
     #[arg(long, value_name = "D", default_value = "20s", value_parser = parse_span)]
     pub timeout: std::time::Duration,
+}
+
+impl Snapshot {
+    /// Returns the embedded platform that the frame is taken of.
+    pub fn platform(&self) -> Demo {
+        Demo {
+            scenario: self.scenario.clone(),
+            speed: self.speed,
+            seed: 1,
+            apps: 0,
+            listen: None,
+            endpoints: None,
+            headless: false,
+            data: None,
+        }
+    }
 }
 
 /// Forms of a frame.

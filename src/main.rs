@@ -1,23 +1,33 @@
 //! Chooses the platform (live or embedded), installs hooks and runs.
 //!
-//! The only file that joins `sim` to the engine: everything behind it works on a
-//! [`Platform`] and cannot tell which one it has.
+//! Together with `embedded`, the only place that joins `sim` to the engine: everything behind it
+//! works on a [`Platform`] and cannot tell which one it has.
+
+mod embedded;
 
 use clap::{CommandFactory, Parser};
 use color_eyre::eyre::{Result, WrapErr};
+use embedded::Embedded;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use tiphys::cli::{Check, Cli, Command, Global};
+use tiphys::app::intent_words;
+use tiphys::app::state::Settings;
+use tiphys::cli::{Check, Cli, Command, Demo, Do, Format, Global, Snapshot};
 use tiphys::config::{self, Config, Environment, Flags, Problem, choice};
-use tiphys::domain::clock::Clock;
-use tiphys::domain::object::Text;
-use tiphys::engine::EngineOptions;
+use tiphys::domain::intent::{Intent, Risk, risk_of};
+use tiphys::domain::object::{GroupKind, ObjectRef, Text};
 use tiphys::engine::live::{Live, LiveOptions};
 use tiphys::engine::platform::Platform;
-use tiphys::engine::protocol::Scope;
+use tiphys::engine::protocol::{Answer, Fetch, KindEntry, Scope};
+use tiphys::engine::{self, EngineOptions};
 use tiphys::report::session::Session;
-use tiphys::report::{self, Ending, ReportError, doctor, lists};
+use tiphys::report::{self, Ending, ReportError, doctor, documents, lists};
+use tiphys::runtime::{self, Options, SnapshotOptions};
+use tiphys::sim::scenario;
+use tiphys::term;
+use tiphys::ui::export;
+use tiphys::ui::theme::{Background, Capability, Theme, detect_background};
 
 fn main() -> Result<ExitCode> {
     // TLS clients panic without a provider, so it comes before everything else. It may only be
@@ -60,6 +70,13 @@ fn complain(text: &str) {
     let _told = text.lines().try_for_each(|line| writeln!(stderr, "{line}"));
 }
 
+/// Mistakes in files do not stop a command; they are told on stderr.
+fn warn(problems: &[Problem]) {
+    for problem in problems {
+        complain(&problem.to_string());
+    }
+}
+
 fn flags_of(global: &Global) -> Flags {
     Flags {
         theme: global.theme.clone(),
@@ -85,38 +102,41 @@ impl Setup {
     async fn run(self, command: Option<Command>) -> Result<Ending, ReportError> {
         let mut out = std::io::stdout();
         match command {
-            None => todo_cockpit(),
-            Some(Command::Demo(_)) => todo_cockpit(),
+            None => self.cockpit().await,
+            Some(Command::Demo(demo)) => self.demo(&demo, &mut out).await,
             Some(Command::Get(get)) => {
-                let mut session = self.session().await?;
+                let live = Arc::new(self.live());
+                let clock = live.clock();
+                let mut session = self.session(live).await?;
+                let all_namespaces = self.scope() == Scope::All;
                 let query = report::get::Query {
                     get: &get,
-                    all_namespaces: self.scope() == Scope::All,
+                    all_namespaces,
                 };
-                let clock = self.live().clock();
                 report::get::run(&mut session, query, || clock.now(), &mut out).await?;
                 Ok(Ending::Done)
             }
-            Some(Command::Do(_)) => todo_cockpit(),
+            Some(Command::Do(options)) => self.act(&options, &mut out).await,
             Some(Command::Why(why)) => {
-                let mut session = self.session().await?;
+                let mut session = self.session(Arc::new(self.live())).await?;
                 let object = session.object(&why.object).await?;
                 report::why::run(&mut session, object, why.output, &mut out).await?;
                 Ok(Ending::Done)
             }
-            Some(Command::Snapshot(_)) => todo_cockpit(),
+            Some(Command::Snapshot(snapshot)) => self.snapshot(&snapshot, &mut out).await,
             Some(Command::Doctor) => self.doctor(&mut out).await,
             Some(Command::Keys(check)) => self.keys(&check, &mut out),
             Some(Command::Themes(check)) => self.themes(&check, &mut out),
-            Some(Command::Scenarios(_)) => todo_cockpit(),
+            Some(Command::Scenarios(check)) => scenarios(&check, &mut out),
             Some(Command::Config(check)) => self.settings(&check, &mut out),
             Some(Command::Completions { shell }) => {
                 clap_complete::generate(shell, &mut Cli::command(), "tiphys", &mut out);
                 Ok(Ending::Done)
             }
-            Some(Command::Man) => Ok(clap_mangen::Man::new(Cli::command())
-                .render(&mut out)
-                .map(|()| Ending::Done)?),
+            Some(Command::Man) => {
+                clap_mangen::Man::new(Cli::command()).render(&mut out)?;
+                Ok(Ending::Done)
+            }
         }
     }
 
@@ -132,11 +152,10 @@ impl Setup {
             .wrap_err_with(|| format!("cannot write the log to `{}`", path.display()))?;
         let (writer, guard) = tracing_appender::non_blocking(file);
         let filter = tracing_subscriber::EnvFilter::new("info,tiphys=debug");
-        tracing_subscriber::fmt()
+        let log = tracing_subscriber::fmt()
             .with_writer(writer)
-            .with_ansi(false)
-            .with_env_filter(filter)
-            .init();
+            .with_ansi(false);
+        log.with_env_filter(filter).init();
         Ok(Some(guard))
     }
 
@@ -166,31 +185,207 @@ impl Setup {
 
     fn scope(&self) -> Scope {
         match &self.global.namespace {
-            Some(namespace) if namespace != "all" => {
-                Scope::Namespace(Text::from(namespace.as_str()))
-            }
+            Some(name) if name != "all" => Scope::Namespace(Text::from(name.as_str())),
             _ => Scope::All,
         }
     }
 
-    async fn session(&self) -> Result<Session, ReportError> {
-        self.warn(&self.problems);
-        let platform = Arc::new(self.live());
-        platform.preflight().await?;
-        Session::open(
-            platform,
-            self.engine_options(),
-            self.context(),
-            self.scope(),
-        )
-        .await
+    async fn session(&self, live: Arc<Live>) -> Result<Session, ReportError> {
+        warn(&self.problems);
+        live.preflight().await?;
+        Session::open(live, self.engine_options(), self.context(), self.scope()).await
     }
 
-    /// Mistakes in files do not stop a command; they are told on stderr.
-    fn warn(&self, problems: &[Problem]) {
-        for problem in problems {
-            complain(&problem.to_string());
+    /// Opens the cockpit on the kubeconfig's context, or on a screen that says why it cannot.
+    async fn cockpit(&self) -> Result<Ending, ReportError> {
+        let live = Arc::new(self.live());
+        let nothing = match live.contexts() {
+            Ok(_) => live.preflight().await.err(),
+            Err(finding) => Some(finding),
+        };
+        let mut options = self.cockpit_options(&*live);
+        options
+            .notices
+            .extend(live.mistakes().into_iter().map(|finding| finding.sentence));
+        options.nothing.clone_from(&nothing);
+        self.open(options, nothing.is_none().then_some(live)).await
+    }
+
+    async fn demo(&self, demo: &Demo, out: &mut dyn Write) -> Result<Ending, ReportError> {
+        let embedded = Embedded::new(demo, config::folder().as_deref())?;
+        if demo.headless {
+            return embedded.headless(out).await;
         }
+        let options = self.cockpit_options(&embedded);
+        let ending = self.open(options, Some(Arc::new(embedded.clone()))).await;
+        embedded.stop().await;
+        ending
+    }
+
+    async fn open<P>(
+        &self,
+        options: Options,
+        platform: Option<Arc<P>>,
+    ) -> Result<Ending, ReportError>
+    where
+        P: Platform + 'static,
+    {
+        if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+            let text = "the cockpit needs a terminal; `tiphys get` and `tiphys snapshot` do not";
+            return Err(ReportError::Usage(String::from(text)));
+        }
+        term::install_panic_hook(config::state_folder());
+        let engine = platform.map(|platform| engine::start(platform, self.engine_options()));
+        let ran = runtime::run(options, engine).await;
+        ran.map(|()| Ending::Done)
+            .map_err(|error| ReportError::Usage(format!("{error:#}")))
+    }
+
+    fn cockpit_options(&self, platform: &dyn Platform) -> Options {
+        let capability = self.capability(std::io::stdout().is_terminal());
+        let (theme, theme_problems) =
+            choice::theme(&self.config.theme, capability, detect_background);
+        self.options_with(platform, theme, &theme_problems)
+    }
+
+    fn options_with(&self, platform: &dyn Platform, theme: Theme, problems: &[Problem]) -> Options {
+        let (keymap, keymap_problems) = choice::keymap(&self.config.keymap);
+        let all = self.problems.iter().chain(problems).chain(&keymap_problems);
+        let texts = |list: &[String]| list.iter().map(|one| Text::from(one.as_str())).collect();
+        Options {
+            settings: Settings {
+                read_only: self.config.read_only.value,
+                read_only_contexts: texts(&self.config.readonly_contexts.value),
+                protected_contexts: texts(&self.config.protected_contexts.value),
+                ..Settings::default()
+            },
+            keymap,
+            theme,
+            clock: platform.clock(),
+            context: self.context(),
+            scope: self.scope(),
+            nothing: None,
+            notices: all.map(|problem| Text::from(problem.to_string())).collect(),
+            editor: self.config.editor.value.clone(),
+            save_folder: std::env::current_dir().unwrap_or_default(),
+        }
+    }
+
+    fn capability(&self, terminal: bool) -> Capability {
+        let mut capability = Capability {
+            ascii: self.config.ascii.value,
+            ..Capability::default()
+        };
+        if !self.config.color.value {
+            capability.profile = termprofile::TermProfile::NoColor;
+        } else if terminal {
+            let settings = termprofile::DetectorSettings::default();
+            capability.profile = termprofile::TermProfile::detect(&std::io::stdout(), settings);
+        }
+        capability
+    }
+
+    /// Prints one frame. Colours do not depend on the terminal it is printed to.
+    async fn snapshot(
+        &self,
+        snapshot: &Snapshot,
+        out: &mut dyn Write,
+    ) -> Result<Ending, ReportError> {
+        let capability = self.capability(false);
+        let background = || Background::Dark;
+        let (theme, problems) = choice::theme(&self.config.theme, capability, background);
+        warn(&problems);
+        let wanted = SnapshotOptions {
+            line: snapshot.screen.join(" "),
+            size: snapshot.size,
+            after: snapshot.after,
+            patience: snapshot.timeout,
+        };
+        let platform: Arc<dyn Platform> = if snapshot.demo {
+            Arc::new(Embedded::new(
+                &snapshot.platform(),
+                config::folder().as_deref(),
+            )?)
+        } else {
+            let live = Arc::new(self.live());
+            live.preflight().await?;
+            live
+        };
+        let options = self.options_with(&*platform, theme, &[]);
+        let engine = engine::start(platform, self.engine_options());
+        let frame = runtime::snapshot(&options, &wanted, Some(engine)).await;
+        let frame = frame.map_err(|error| ReportError::Usage(format!("{error:#}")))?;
+        let text = match snapshot.format {
+            Format::Text => export::plain(&frame),
+            Format::Ansi => export::ansi(&frame),
+            Format::Svg => export::svg(&frame, &options.theme),
+        };
+        writeln!(out, "{}", text.trim_end())?;
+        Ok(Ending::Done)
+    }
+
+    async fn act(&self, options: &Do, out: &mut dyn Write) -> Result<Ending, ReportError> {
+        let mut session = self.session(Arc::new(self.live())).await?;
+        let kinds = match session.fetch(Fetch::Kinds).await {
+            Ok(Answer::Kinds(kinds)) => kinds,
+            Ok(_) | Err(_) => Vec::new(),
+        };
+        let named = |word: &str| kind_named(&kinds, word);
+        let worded = intent_words::parse(&options.words.join(" "), named).map_err(|problem| {
+            let hint = problem
+                .hint
+                .map(|hint| format!("\nhint: {hint}"))
+                .unwrap_or_default();
+            ReportError::Usage(format!("{}{hint}", problem.sentence))
+        })?;
+        let target = ObjectRef {
+            cluster: session.cluster(),
+            kind: worded.kind,
+            namespace: worded.namespace,
+            name: worded.name,
+        };
+        let intent = Intent {
+            target,
+            uid: None,
+            verb: worded.verb,
+        };
+        let asks = !options.yes && !options.dry_run && risk_of(&intent) > Risk::Harmless;
+        if asks && !self.confirm(&intent, &session)? {
+            complain("nothing was done");
+            return Ok(Ending::Failed);
+        }
+        report::act::run(&mut session, intent, options, out).await
+    }
+
+    /// Asks on the terminal; without one, `--yes` is needed.
+    #[allow(
+        clippy::unused_self,
+        reason = "a question belongs to the command's setup"
+    )]
+    fn confirm(&self, intent: &Intent, session: &Session) -> Result<bool, ReportError> {
+        if !std::io::stdin().is_terminal() {
+            return Err(ReportError::Usage(String::from(
+                "nobody can be asked; add --yes",
+            )));
+        }
+        let risk = match risk_of(intent) {
+            Risk::Harmless => "changes nothing",
+            Risk::Changes => "changes what runs",
+            Risk::Destroys => "DESTROYS",
+        };
+        let path = documents::path(&intent.target);
+        let cluster = session.cluster();
+        let mut stderr = std::io::stderr();
+        write!(
+            stderr,
+            "{} {path} in {} ({risk}). Go on? [y/N] ",
+            intent.verb.id(),
+            cluster.0
+        )?;
+        stderr.flush()?;
+        let mut answer = String::new();
+        let _length = std::io::stdin().read_line(&mut answer)?;
+        Ok(matches!(answer.trim(), "y" | "yes"))
     }
 
     async fn doctor(&self, out: &mut dyn Write) -> Result<Ending, ReportError> {
@@ -199,14 +394,12 @@ impl Setup {
             .output()
             .await;
         let git = git.ok().filter(|run| run.status.success());
+        let size = || crossterm::terminal::size().ok();
         let patient = doctor::Patient {
             config: &self.config,
             problems: &self.problems,
             environment: &self.environment,
-            terminal: std::io::stdout()
-                .is_terminal()
-                .then(|| crossterm::terminal::size().ok())
-                .flatten(),
+            terminal: std::io::stdout().is_terminal().then(size).flatten(),
             git: git.map(|run| String::from_utf8_lossy(&run.stdout).trim().to_owned()),
             context: self.context(),
         };
@@ -219,7 +412,7 @@ impl Setup {
             return lists::checked(path, &problems, out);
         }
         let (keymap, problems) = choice::keymap(&self.config.keymap);
-        self.warn(&problems);
+        warn(&problems);
         lists::keys(&self.config, &keymap, out)?;
         Ok(Ending::Done)
     }
@@ -237,14 +430,54 @@ impl Setup {
         if let Some(path) = &check.check {
             return lists::checked(path, &lists::check_settings(path), out);
         }
-        self.warn(&self.problems);
+        warn(&self.problems);
         lists::settings(&self.config, out)?;
         Ok(Ending::Done)
     }
 }
 
-fn todo_cockpit() -> Result<Ending, ReportError> {
-    Err(ReportError::Usage(String::from(
-        "this command is not built yet",
-    )))
+fn kind_named(kinds: &[KindEntry], word: &str) -> Option<GroupKind> {
+    let known = tiphys::domain::kind::info_named(word).map(|info| info.group_kind());
+    known.or_else(|| {
+        let found = kinds
+            .iter()
+            .find(|entry| report::session::answers_to(entry, word));
+        found.map(|entry| entry.kind.clone())
+    })
+}
+
+/// Lists the demo's scenarios, or checks one.
+fn scenarios(check: &Check, out: &mut dyn Write) -> Result<Ending, ReportError> {
+    let folder = config::folder();
+    if let Some(path) = &check.check {
+        let name = path.display().to_string();
+        let name = if path.is_dir() && path.components().count() == 1 {
+            format!("./{name}")
+        } else {
+            name
+        };
+        return match scenario::load(&name, folder.as_deref()) {
+            Ok(scenario) => {
+                writeln!(out, "{}: no mistakes", scenario.name)?;
+                Ok(Ending::Done)
+            }
+            Err(error) => {
+                writeln!(out, "{error}")?;
+                Ok(Ending::Failed)
+            }
+        };
+    }
+    let rows: Vec<Vec<String>> = scenario::list(folder.as_deref())
+        .into_iter()
+        .map(|one| {
+            let mistakes = one.mistakes.first().map(ToString::to_string);
+            vec![
+                one.name,
+                mistakes.unwrap_or(one.title),
+                one.origin.to_string(),
+            ]
+        })
+        .collect();
+    report::table::write(out, &["SCENARIO", "WHAT IT SHOWS", "FROM"], &rows)?;
+    Ok(Ending::Done)
 }

@@ -225,7 +225,9 @@ fn state_of(update: &Update, kind: &GroupKind) -> Option<Freshness> {
     (of == kind).then(|| freshness.clone())
 }
 
-fn answers_to(entry: &KindEntry, word: &str) -> bool {
+/// Returns whether a typed word names a kind of the server: plural, kind, short name, or
+/// `plural.group`.
+pub fn answers_to(entry: &KindEntry, word: &str) -> bool {
     let dotted = format!("{}.{}", entry.plural, entry.kind.group);
     entry.plural.eq_ignore_ascii_case(word)
         || entry.kind.kind.eq_ignore_ascii_case(word)
