@@ -51,6 +51,19 @@ impl Clock for LateClock {
     }
 }
 
+impl Inner {
+    async fn start(&self) -> Result<Simulation, Finding> {
+        let simulation = Simulation::start(self.options.clone())
+            .await
+            .map_err(refused)?;
+        let _first = self.clock.0.set(simulation.clock().clone()).is_ok();
+        if let (Some(path), Some(endpoints)) = (&self.endpoints, simulation.endpoints()) {
+            endpoints.write(path).map_err(refused)?;
+        }
+        Ok(simulation)
+    }
+}
+
 impl Embedded {
     /// Reads the scenario; nothing runs yet.
     pub(crate) fn new(demo: &Demo, config_folder: Option<&Path>) -> Result<Self, ReportError> {
@@ -77,18 +90,10 @@ impl Embedded {
 
     /// Starts the platform, or returns the one that runs.
     async fn running(&self) -> Result<&Simulation, Finding> {
-        let inner = &*self.inner;
-        let start = async || {
-            let simulation = Simulation::start(inner.options.clone())
-                .await
-                .map_err(refused)?;
-            let _first = inner.clock.0.set(simulation.clock().clone()).is_ok();
-            if let (Some(path), Some(endpoints)) = (&inner.endpoints, simulation.endpoints()) {
-                endpoints.write(path).map_err(refused)?;
-            }
-            Ok(simulation)
-        };
-        inner.running.get_or_try_init(start).await
+        self.inner
+            .running
+            .get_or_try_init(|| self.inner.start())
+            .await
     }
 
     /// Runs the platform without a screen until SIGINT or SIGTERM.
