@@ -42,7 +42,12 @@ pub(super) async fn create_all(client: &Client, objects: &[Value]) -> Result<(),
     };
     let (first, rest): (Vec<&Value>, Vec<&Value>) = objects.iter().partition(comes_first);
     for group in [first, rest] {
-        futures::stream::iter(group.into_iter().map(|object| create(client, object)))
+        // Collected first: a stream over the closure itself is not `Send` for every lifetime.
+        let creations: Vec<_> = group
+            .into_iter()
+            .map(|object| create(client, object))
+            .collect();
+        futures::stream::iter(creations)
             .buffer_unordered(AT_ONCE)
             .try_collect::<()>()
             .await?;
