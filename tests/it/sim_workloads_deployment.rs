@@ -61,6 +61,7 @@ async fn until_available(cluster: &Cluster, name: &str, replicas: i32) {
         .await;
 }
 
+#[allow(clippy::too_many_lines, reason = "one story")]
 #[tokio::test]
 async fn a_deployment_rolls_out_and_its_service_finds_the_pods() {
     let cluster = Cluster::start(Vec::new());

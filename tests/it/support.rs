@@ -57,9 +57,7 @@ pub(crate) async fn step_until<T>(
 /// A cluster of API server, controllers, scheduler and kubelet whose time only tests move.
 pub(crate) struct Cluster {
     pub(crate) clock: PlatformClock,
-    pub(crate) server: ApiServer,
     pub(crate) client: Client,
-    pub(crate) runtime: Runtime,
     pub(crate) images: Arc<ImageCatalog>,
 }
 
@@ -82,8 +80,6 @@ impl Cluster {
         Self {
             client: server.client("test"),
             clock,
-            server,
-            runtime,
             images,
         }
     }

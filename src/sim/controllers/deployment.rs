@@ -27,6 +27,10 @@ pub(super) const HASH_LABEL: &str = "pod-template-hash";
 
 /// The Deployment controller.
 #[derive(Debug)]
+#[allow(
+    clippy::struct_field_names,
+    reason = "named as the API names what is written"
+)]
 pub struct Deployments {
     deployments: Writer<Deployment>,
     sets: Writer<ReplicaSet>,
@@ -163,7 +167,7 @@ impl Deployments {
         let wanted = wanted(deployment);
         if let Some(only) = view.only_active_or_latest() {
             let scaled = self.scale(deployment, &only, wanted).await?;
-            view.put(scaled);
+            view.put(&scaled);
             return Ok(());
         }
         let new_is_full = view
@@ -173,7 +177,7 @@ impl Deployments {
         if new_is_full {
             for set in view.old.clone() {
                 let scaled = self.scale(deployment, &set, 0).await?;
-                view.put(scaled);
+                view.put(&scaled);
             }
             return Ok(());
         }
@@ -194,7 +198,7 @@ impl Deployments {
             .unwrap_or_else(|| sizes.iter().sum());
         for (set, size) in active.iter().zip(proportional(&sizes, old_most, most)) {
             let scaled = self.scale(deployment, set, size).await?;
-            view.put(scaled);
+            view.put(&scaled);
         }
         Ok(())
     }

@@ -16,6 +16,10 @@ const DELAY: Duration = Duration::from_secs(1);
 
 /// The ingress controller.
 #[derive(Debug)]
+#[allow(
+    clippy::struct_field_names,
+    reason = "named as the API names what is written"
+)]
 pub struct Ingresses {
     ingresses: Writer<Ingress>,
     recorder: Recorder,

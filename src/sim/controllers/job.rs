@@ -17,7 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::batch::v1::{Job, JobSpec, JobStatus};
 use k8s_openapi::api::core::v1::{EnvVar, Pod};
 use kube::api::DeleteParams;
-use status::{Verdict, is_finished, verdict_of};
+use status::{is_finished, verdict_of};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -28,6 +28,10 @@ const LONGEST_BACK_OFF_SECONDS: i64 = 600;
 
 /// The Job controller.
 #[derive(Debug)]
+#[allow(
+    clippy::struct_field_names,
+    reason = "named as the API names what is written"
+)]
 pub struct Jobs {
     jobs: Writer<Job>,
     pods: Writer<Pod>,

@@ -23,6 +23,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// The namespace controller.
 #[derive(Debug)]
+#[allow(
+    clippy::struct_field_names,
+    reason = "named as the API names what is written"
+)]
 pub struct Namespaces {
     namespaces: Writer<Namespace>,
     accounts: Writer<ServiceAccount>,

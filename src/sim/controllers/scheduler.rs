@@ -129,14 +129,13 @@ impl Scheduler {
         for node in self.nodes.all() {
             let name = node.metadata.name.clone().unwrap_or_default();
             let used = usage.nodes.get(&name).copied().unwrap_or_default();
-            match refusal(pod, request, &node, used) {
-                Some(reason) => *refusals.entry(reason).or_default() += 1,
-                None => {
-                    let rank = (used.pods, used.cpu, name);
-                    if best.as_ref().is_none_or(|known| rank < *known) {
-                        best = Some(rank);
-                    }
-                }
+            if let Some(reason) = refusal(pod, request, &node, used) {
+                *refusals.entry(reason).or_default() += 1;
+                continue;
+            }
+            let rank = (used.pods, used.cpu, name);
+            if best.as_ref().is_none_or(|known| rank < *known) {
+                best = Some(rank);
             }
         }
         best.map(|(_, _, name)| name).ok_or(refusals)

@@ -21,6 +21,10 @@ const NODE_PORTS: std::ops::Range<i32> = 30_000..32_768;
 
 /// The controller that gives Services their addresses.
 #[derive(Debug)]
+#[allow(
+    clippy::struct_field_names,
+    reason = "named as the API names what is written"
+)]
 pub struct Services {
     services: Writer<Service>,
     recorder: Recorder,

@@ -61,7 +61,7 @@ fn step(words: &[&str], outcome: &mut Outcome) -> Option<()> {
         "exit" => {
             outcome.code = arguments
                 .first()
-                .map_or(Some(0), |code| code.parse().ok())?
+                .map_or(Some(0), |code| code.parse().ok())?;
         }
         "sleep" => {
             let span = arguments.first()?;

@@ -105,9 +105,8 @@ impl Policy {
 
     pub(super) fn restarts(self, role: Role, code: i32) -> bool {
         match (self, role) {
-            (_, Role::Sidecar) => true,
+            (_, Role::Sidecar) | (Self::Always, Role::Main) => true,
             (Self::Always, Role::Init) | (Self::OnFailure, Role::Init | Role::Main) => code != 0,
-            (Self::Always, Role::Main) => true,
             (Self::Never, Role::Init | Role::Main) => false,
         }
     }

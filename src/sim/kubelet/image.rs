@@ -142,7 +142,12 @@ pub fn digest_of(image: &str) -> String {
         return digest.to_owned();
     }
     let hash = Sha256::digest(image.as_bytes());
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16);
+    let hex: String = hash
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(digit)
+        .collect();
     format!("sha256:{hex}")
 }
 

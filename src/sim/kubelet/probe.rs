@@ -278,12 +278,12 @@ mod tests {
         DateTime::UNIX_EPOCH + seconds(second)
     }
 
-    fn probed(delay: i32, period: i32) -> Option<Probe> {
-        Some(Probe {
+    fn probed(delay: i32, period: i32) -> Probe {
+        Probe {
             initial_delay_seconds: Some(delay),
             period_seconds: Some(period),
             ..Probe::default()
-        })
+        }
     }
 
     #[test]
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn readiness_comes_with_the_first_probe_after_the_program_is_well() {
         let spec = Container {
-            readiness_probe: probed(2, 5),
+            readiness_probe: Some(probed(2, 5)),
             ..Container::default()
         };
         let profile = ImageProfile {
@@ -318,7 +318,7 @@ mod tests {
     #[test]
     fn a_program_too_slow_for_its_startup_probe_is_killed() {
         let spec = Container {
-            startup_probe: probed(0, 1),
+            startup_probe: Some(probed(0, 1)),
             ..Container::default()
         };
         let profile = ImageProfile {
@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn a_jump_of_hours_tells_of_a_failing_probe_a_few_times_only() {
         let spec = Container {
-            readiness_probe: probed(0, 10),
+            readiness_probe: Some(probed(0, 10)),
             ..Container::default()
         };
         let profile = ImageProfile {

@@ -63,6 +63,10 @@ struct Reader {
 }
 
 impl Reader {
+    #[allow(
+        clippy::too_many_lines,
+        reason = "each step can end with its own sentence"
+    )]
     fn open(kubelet: Kubelet, request: LogRequest) -> Result<Self, String> {
         let key = ObjectKey::new(request.namespace.clone(), request.pod.clone());
         let waiting = format!(

@@ -87,9 +87,8 @@ pub(super) fn phase(init: &[Container], run: &PodRun, policy: Policy) -> &'stati
     match codes {
         Some(codes) if codes.is_empty() => "Pending",
         Some(codes) => match policy {
-            Policy::Always => "Running",
             Policy::OnFailure | Policy::Never if codes.iter().all(|code| *code == 0) => "Succeeded",
-            Policy::OnFailure => "Running",
+            Policy::Always | Policy::OnFailure => "Running",
             Policy::Never => "Failed",
         },
         None => {
@@ -171,6 +170,10 @@ struct Facts<'a> {
     run: &'a PodRun,
 }
 
+#[allow(
+    clippy::too_many_lines,
+    reason = "one list of conditions, read from top to bottom"
+)]
 fn conditions(old: &PodStatus, facts: &Facts<'_>, now: DateTime<Utc>) -> Vec<PodCondition> {
     let unready: Vec<&str> = facts
         .run

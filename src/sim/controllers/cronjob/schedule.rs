@@ -118,7 +118,7 @@ fn field(text: &str, (low, high): (u32, u32), names: &[&str]) -> Result<u64, Str
     let mut bits = 0;
     for part in text.split(',') {
         let (range, step) = match part.split_once('/') {
-            Some((range, step)) => (range, step.parse().map_err(|_| bad())?),
+            Some((range, step)) => (range, step.parse().ok().ok_or_else(bad)?),
             None => (part, 1_u32),
         };
         let (start, end) = match range.split_once('-') {

@@ -69,10 +69,10 @@ impl View {
     }
 
     /// Puts a newer state of one of the sets in its place.
-    pub(super) fn put(&mut self, set: Arc<ReplicaSet>) {
+    pub(super) fn put(&mut self, set: &Arc<ReplicaSet>) {
         for place in self.old.iter_mut().chain(&mut self.new) {
             if place.metadata.uid == set.metadata.uid {
-                *place = Arc::clone(&set);
+                *place = Arc::clone(set);
             }
         }
     }

@@ -220,7 +220,7 @@ impl Conditions {
     }
 
     fn set_failure(&mut self, view: &View) {
-        let failure = view.all().find_map(|set| replica_failure(set));
+        let failure = view.all().find_map(replica_failure);
         match failure {
             Some((reason, message)) => self.set("ReplicaFailure", "True", (&reason, message)),
             None => self.list.retain(|one| one.type_ != "ReplicaFailure"),
@@ -311,8 +311,8 @@ mod tests {
     }
 
     fn reason(status: &DeploymentStatus, name: &str) -> String {
-        let conditions = status.conditions.iter().flatten();
-        let found = conditions.filter(|one| one.type_ == name).next_back();
+        let mut conditions = status.conditions.iter().flatten();
+        let found = conditions.rfind(|one| one.type_ == name);
         found.and_then(|one| one.reason.clone()).unwrap_or_default()
     }
 

@@ -190,8 +190,7 @@ fn target(pod: &Pod) -> ObjectReference {
 /// Returns the number of the pod's port that a Service's port leads to.
 fn target_port(port: &ServicePort, pod: Option<&Arc<Pod>>) -> Option<i32> {
     match &port.target_port {
-        None => Some(port.port),
-        Some(IntOrString::Int(0)) => Some(port.port),
+        None | Some(IntOrString::Int(0)) => Some(port.port),
         Some(IntOrString::Int(number)) => Some(*number),
         Some(IntOrString::String(name)) => pod?
             .spec
