@@ -65,6 +65,31 @@ pub(super) async fn run(blueprint: Blueprint, current: watch::Sender<Current>) {
     learn_argocd(&session).await;
 }
 
+/// Makes a new client for a session whose server was out of reach: credentials may have been
+/// renewed, a certificate replaced. Then every task tries again.
+pub(super) async fn renew(
+    platform: Arc<dyn Platform>,
+    session: Arc<Session>,
+    wake: watch::Sender<Wake>,
+) {
+    let context = Text::clone(&session.context.name);
+    match platform.connect(Some(context)).await {
+        Ok(link) => {
+            session.link.send_replace(link);
+        }
+        Err(finding) => {
+            let generation = session.generation;
+            session
+                .report(Update::Trouble {
+                    generation,
+                    finding,
+                })
+                .await;
+        }
+    }
+    wake.send_modify(|wake| wake.retries += 1);
+}
+
 /// The context cannot be used: nothing is tried until the user changes something.
 async fn refuse(blueprint: &Blueprint, finding: Finding) {
     let generation = blueprint.generation;
@@ -105,7 +130,8 @@ fn session_of(blueprint: Blueprint, link: Link) -> Session {
     Session {
         generation: blueprint.generation,
         cluster: facts.cluster.clone(),
-        link,
+        context: link.context.clone(),
+        link: watch::Sender::new(link),
         scope: blueprint.scope,
         clock: blueprint.platform.clock(),
         updates: blueprint.updates,

@@ -54,7 +54,7 @@ pub(super) async fn answer(session: &Arc<Session>, what: Fetch) -> Result<Answer
             Ok(Answer::Kinds(kinds.entries().to_vec()))
         }
         // The platform answers this one without a connection.
-        Fetch::Contexts => Ok(Answer::Contexts(vec![session.link.context.clone()])),
+        Fetch::Contexts => Ok(Answer::Contexts(vec![session.context.clone()])),
     }
 }
 

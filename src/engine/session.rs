@@ -4,7 +4,7 @@ use super::EngineOptions;
 use super::discovery::Kinds;
 use super::fault::Fault;
 use super::platform::Link;
-use super::protocol::{Connection, Generation, Scope, SourceName, Update};
+use super::protocol::{Connection, ContextInfo, Generation, Scope, SourceName, Update};
 use super::resource::Resource;
 use super::transport::{Call, send, send_json};
 use crate::domain::clock::Clock;
@@ -31,7 +31,9 @@ pub(super) struct Wake {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) generation: Generation,
-    pub(super) link: Link,
+    pub(super) context: ContextInfo,
+    /// Made anew when the user asks to try again and the server was out of reach.
+    pub(super) link: watch::Sender<Link>,
     pub(super) cluster: Cluster,
     pub(super) scope: Scope,
     pub(super) clock: Arc<dyn Clock>,
@@ -53,6 +55,11 @@ impl Session {
         self.clock.now()
     }
 
+    /// Returns the client of the moment.
+    pub(super) fn client(&self) -> kube::Client {
+        self.link.borrow().client.clone()
+    }
+
     /// Returns the platform time at which a real wait ends.
     pub(super) fn after(&self, wait: Duration) -> DateTime<Utc> {
         let speed = self.clock.speed().max(0.01);
@@ -60,11 +67,11 @@ impl Session {
     }
 
     pub(super) async fn send(&self, call: Call) -> Result<Bytes, Fault> {
-        send(&self.link.client, call).await
+        send(&self.client(), call).await
     }
 
     pub(super) async fn send_json(&self, call: Call) -> Result<Value, Fault> {
-        send_json(&self.link.client, call).await
+        send_json(&self.client(), call).await
     }
 
     /// Reports something to the cockpit; a cockpit that is gone needs no report.
@@ -148,7 +155,7 @@ impl Session {
 
     /// Asks for the kinds of the server again.
     pub(super) async fn rediscovered(&self) -> Result<Arc<Kinds>, Fault> {
-        let kinds = Arc::new(Kinds::discover(&self.link.client).await?);
+        let kinds = Arc::new(Kinds::discover(&self.client()).await?);
         *self.kinds.write().await = Some(Arc::clone(&kinds));
         Ok(kinds)
     }

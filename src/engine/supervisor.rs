@@ -17,6 +17,7 @@ use crate::domain::intent::{Intent, IntentId, Stage};
 use crate::domain::object::Text;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
@@ -85,13 +86,22 @@ impl Supervisor {
                 dry_run,
             } => self.act(id, intent, dry_run),
             Request::Reload => self.wake.send_modify(|wake| wake.reloads += 1),
-            Request::RetryNow => {
-                // Credentials may have been renewed meanwhile; a client without any is remade.
-                if self.session.borrow().is_none() && self.wanted.is_some() {
-                    self.connect();
-                }
-                self.wake.send_modify(|wake| wake.retries += 1);
+            Request::RetryNow => self.retry(),
+        }
+    }
+
+    /// Tries again now. Credentials may have been renewed meanwhile, so a client that reached
+    /// nobody is made anew first.
+    fn retry(&mut self) {
+        let session = self.session.borrow().clone();
+        match session {
+            None if self.wanted.is_some() => self.connect(),
+            Some(session) if !session.reachable.load(Ordering::Relaxed) => {
+                let platform = Arc::clone(&self.platform);
+                let renewal = connect::renew(platform, session, self.wake.clone());
+                self.errands.spawn(renewal);
             }
+            None | Some(_) => self.wake.send_modify(|wake| wake.retries += 1),
         }
     }
 

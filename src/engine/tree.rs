@@ -227,8 +227,7 @@ impl Tree {
         let server = destination.server.trim_end_matches('/');
         &*destination.name == "in-cluster"
             || server == "https://kubernetes.default.svc"
-            || (!server.is_empty()
-                && server == self.session.link.context.server.trim_end_matches('/'))
+            || (!server.is_empty() && server == self.session.context.server.trim_end_matches('/'))
     }
 
     async fn send(&mut self) {

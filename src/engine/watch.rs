@@ -248,7 +248,7 @@ impl<P: Projection> Watcher<P> {
             super::transport::segment(version),
         );
         let call = Call::get(path).accept(self.projection.accept());
-        let lines = match open(&self.session.link.client, call).await {
+        let lines = match open(&self.session.client(), call).await {
             Ok(lines) => lines,
             Err(Fault::Gone) => return Ended::Relist,
             Err(fault) => return Ended::Failed(fault),

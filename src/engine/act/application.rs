@@ -86,7 +86,7 @@ impl Errand {
     /// Names the user and this one request.
     fn asker(&self) -> Asker {
         let options = &self.session.options;
-        let context = &self.session.link.context;
+        let context = &self.session.context;
         let named = options.username.as_deref().filter(|name| !name.is_empty());
         let username = named.unwrap_or(&context.user).to_owned();
         let stamp = self.session.now().timestamp_micros();

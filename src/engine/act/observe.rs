@@ -271,7 +271,7 @@ async fn follow(
         segment(&target.name),
         segment(version),
     );
-    let mut lines = open(&session.link.client, Call::get(path)).await?;
+    let mut lines = open(&session.client(), Call::get(path)).await?;
     while let Some(block) = lines.next_block().await {
         for line in block?
             .split(|byte| *byte == b'\n')

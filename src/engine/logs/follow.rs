@@ -135,7 +135,7 @@ impl Follow {
 
     async fn stream(&mut self, follow: bool, lines: &mpsc::Sender<Line>) -> Result<(), Fault> {
         let before = self.last;
-        let mut stream = open(&self.session.link.client, Call::get(self.path(follow))).await?;
+        let mut stream = open(&self.session.client(), Call::get(self.path(follow))).await?;
         while let Some(block) = stream.next_block().await {
             let block = block?;
             for raw in block

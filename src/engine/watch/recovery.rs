@@ -78,7 +78,7 @@ impl<P: Projection> Watcher<P> {
 
     /// The context's namespace; for Argo CD's kinds its own, when those can be listed there.
     async fn fallback_namespace(&self) -> Text {
-        let context = &self.session.link.context.namespace;
+        let context = &self.session.context.namespace;
         let own = if context.is_empty() {
             "default"
         } else {
@@ -157,7 +157,7 @@ async fn wait_until_installed(session: &Session, target: &Target) -> bool {
         "{}?fieldSelector=metadata.name%3D{name}&watch=1&allowWatchBookmarks=true",
         crds.collection(None)
     );
-    let opened = open(&session.link.client, Call::get(path)).await;
+    let opened = open(&session.client(), Call::get(path)).await;
     let Ok(mut lines) = opened else {
         return pause(session, ASK_AGAIN).await;
     };
