@@ -4,6 +4,7 @@
 //! was found: [`Session`] leaves when dropped, and [`install_panic_hook`] leaves before anything
 //! is printed.
 
+mod encode;
 mod events;
 mod painter;
 mod panic;

@@ -2,9 +2,9 @@
 //!
 //! A frame that equals the last one writes nothing at all.
 
+use super::encode::encode;
 use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
-use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use std::io::{self, Write};
 /// The cells on the terminal, and those of the next frame.
 #[derive(Debug)]
 pub struct Painter<W: Write> {
-    backend: CrosstermBackend<Output<W>>,
+    output: Output<W>,
     shown: Buffer,
     next: Buffer,
     cleared: bool,
@@ -23,7 +23,7 @@ impl<W: Write> Painter<W> {
     pub fn new(writer: W, (columns, rows): (u16, u16)) -> Self {
         let area = Rect::new(0, 0, columns, rows);
         Self {
-            backend: CrosstermBackend::new(Output::new(writer)),
+            output: Output::new(writer),
             shown: Buffer::empty(area),
             next: Buffer::empty(area),
             cleared: false,
@@ -55,18 +55,18 @@ impl<W: Write> Painter<W> {
         if whole {
             self.shown.reset();
         }
-        let changes = self.shown.diff(&self.next);
+        let changes = encode(&mut self.shown, &self.next);
         if changes.is_empty() && !whole {
             return Ok(answer);
         }
-        queue!(self.backend, BeginSynchronizedUpdate)?;
+        queue!(self.output, BeginSynchronizedUpdate)?;
         if whole {
-            queue!(self.backend, Clear(ClearType::All))?;
+            queue!(self.output, Clear(ClearType::All))?;
             self.cleared = true;
         }
-        self.backend.draw(changes.into_iter())?;
-        queue!(self.backend, EndSynchronizedUpdate)?;
-        Write::flush(&mut self.backend)?;
+        self.output.write_all(changes.as_bytes())?;
+        queue!(self.output, EndSynchronizedUpdate)?;
+        self.output.flush()?;
         std::mem::swap(&mut self.shown, &mut self.next);
         Ok(answer)
     }

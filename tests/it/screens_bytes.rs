@@ -1,10 +1,6 @@
 //! How many bytes a change costs on the way to the terminal.
 
 use super::screens_fixtures::{WIDE, application, dark, finished, move_to, with_applications};
-use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
-use ratatui::layout::Rect;
-use ratatui::{TerminalOptions, Viewport};
 use std::cell::Cell;
 use std::io::{self, Write};
 use std::rc::Rc;
@@ -12,7 +8,8 @@ use tiphys::app::state::State;
 use tiphys::domain::application::{Application, Phase};
 use tiphys::domain::clock::{Clock, SystemClock};
 use tiphys::domain::status::{Health, SyncStatus};
-use tiphys::ui::{draw, draw_buffer};
+use tiphys::term::Painter;
+use tiphys::ui::{draw_buffer, draw_on};
 
 #[derive(Clone, Default)]
 struct Counter(Rc<Cell<usize>>);
@@ -63,28 +60,23 @@ fn fleet() -> Vec<Application> {
 }
 
 struct Screen {
-    terminal: Terminal<CrosstermBackend<Counter>>,
+    painter: Painter<Counter>,
     written: Counter,
 }
 
 impl Screen {
-    fn new((columns, rows): (u16, u16)) -> Self {
+    fn new(size: (u16, u16)) -> Self {
         let written = Counter::default();
-        let options = TerminalOptions {
-            viewport: Viewport::Fixed(Rect::new(0, 0, columns, rows)),
-        };
-        let backend = CrosstermBackend::new(written.clone());
-        let terminal = Terminal::with_options(backend, options).expect("a terminal");
-        Self { terminal, written }
+        let painter = Painter::new(written.clone(), size);
+        Self { painter, written }
     }
 
     fn bytes(&mut self, state: &State) -> usize {
         let before = self.written.0.get();
-        self.terminal
-            .draw(|frame| {
-                draw(state, &dark(), frame);
-            })
-            .expect("drawn");
+        let painted = self
+            .painter
+            .paint(|area, buffer| draw_on(state, &dark(), area, buffer));
+        painted.expect("a counter takes everything");
         self.written.0.get() - before
     }
 }
@@ -109,8 +101,16 @@ fn moving_the_cursor_and_scrolling_cost_few_bytes() {
     moves.sort_unstable();
     scrolls.sort_unstable();
     println!("first {first}, moves {moves:?}, scrolls {scrolls:?}");
-    let idle = screen.bytes(&state);
-    assert!(idle <= 25, "an idle frame costs {idle} bytes");
+    let before = scrolls.len();
+    let mut pages = Vec::new();
+    for page in 2..12 {
+        move_to(&mut state, page * 53 + 52);
+        pages.push(screen.bytes(&state));
+    }
+    pages.sort_unstable();
+    println!("pages {pages:?} after {before} scrolls");
+    assert_eq!(screen.bytes(&state), 0, "an idle frame costs bytes");
+    assert!(scrolls[scrolls.len() / 2] <= 4_000, "{scrolls:?}");
     assert!(moves[moves.len() / 2] <= 500, "{moves:?}");
 }
 

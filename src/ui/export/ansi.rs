@@ -1,8 +1,9 @@
 //! A frame as text with SGR sequences, one reset at the end of each line.
 
 use super::row_cells;
+use crate::ui::theme::colour::sgr;
 use ratatui::buffer::{Buffer, Cell};
-use ratatui::style::{Color, Modifier};
+use ratatui::style::Modifier;
 use std::fmt::Write as _;
 
 /// Returns the frame as ANSI text.
@@ -54,37 +55,10 @@ fn sgr_of(cell: &Cell) -> String {
         .filter(|(modifier, _)| cell.modifier.contains(*modifier))
         .map(|(_, code)| (*code).to_owned())
         .collect();
-    codes.extend(colour_code(cell.fg, 30));
-    codes.extend(colour_code(cell.bg, 40));
+    codes.extend(sgr(cell.fg, 30));
+    codes.extend(sgr(cell.bg, 40));
     if codes.is_empty() {
         return "0".to_owned();
     }
     codes.join(";")
-}
-
-/// Returns the code of a colour; `base` is 30 for the foreground and 40 for the background.
-fn colour_code(colour: Color, base: u8) -> Option<String> {
-    let named = |index: u8| Some((base + index).to_string());
-    let bright = |index: u8| Some((base + 60 + index).to_string());
-    match colour {
-        Color::Reset => None,
-        Color::Rgb(r, g, b) => Some(format!("{};2;{r};{g};{b}", base + 8)),
-        Color::Indexed(index) => Some(format!("{};5;{index}", base + 8)),
-        Color::Black => named(0),
-        Color::Red => named(1),
-        Color::Green => named(2),
-        Color::Yellow => named(3),
-        Color::Blue => named(4),
-        Color::Magenta => named(5),
-        Color::Cyan => named(6),
-        Color::Gray => named(7),
-        Color::DarkGray => bright(0),
-        Color::LightRed => bright(1),
-        Color::LightGreen => bright(2),
-        Color::LightYellow => bright(3),
-        Color::LightBlue => bright(4),
-        Color::LightMagenta => bright(5),
-        Color::LightCyan => bright(6),
-        Color::White => bright(7),
-    }
 }

@@ -167,16 +167,16 @@ fn source_line(app: &Application) -> Vec<Span<'_>> {
 
 fn operation_line(app: &Application, now: DateTime<Utc>) -> Vec<Span<'_>> {
     let destination = &app.destination;
-    let cluster = if destination.name.is_empty() {
-        &destination.server
-    } else {
-        &destination.name
+    let cluster = match (&*destination.name, &*destination.server) {
+        ("", "https://kubernetes.default.svc") => "in-cluster",
+        ("", server) => server,
+        (name, _) => name,
     };
     let mut spans = vec![
         span(Role::Muted, "into "),
         span(Role::Text, &*destination.namespace),
         span(Role::Muted, " on "),
-        span(Role::Text, &**cluster),
+        span(Role::Text, cluster),
     ];
     let operation = operation_text(&app.operation, now);
     if !operation.is_empty() {

@@ -72,6 +72,34 @@ pub fn to_rgb(colour: Color) -> Option<(u8, u8, u8)> {
     })
 }
 
+/// Returns the SGR parameters of a colour; `base` is 30 for the foreground and 40 for the
+/// background. The terminal's own colour has none.
+pub fn sgr(colour: Color, base: u8) -> Option<String> {
+    let named = |index: u8| Some((base + index).to_string());
+    let bright = |index: u8| Some((base + 60 + index).to_string());
+    match colour {
+        Color::Reset => None,
+        Color::Rgb(r, g, b) => Some(format!("{};2;{r};{g};{b}", base + 8)),
+        Color::Indexed(index) => Some(format!("{};5;{index}", base + 8)),
+        Color::Black => named(0),
+        Color::Red => named(1),
+        Color::Green => named(2),
+        Color::Yellow => named(3),
+        Color::Blue => named(4),
+        Color::Magenta => named(5),
+        Color::Cyan => named(6),
+        Color::Gray => named(7),
+        Color::DarkGray => bright(0),
+        Color::LightRed => bright(1),
+        Color::LightGreen => bright(2),
+        Color::LightYellow => bright(3),
+        Color::LightBlue => bright(4),
+        Color::LightMagenta => bright(5),
+        Color::LightCyan => bright(6),
+        Color::White => bright(7),
+    }
+}
+
 /// The xterm palette: 16 colours, a cube of 6×6×6, 24 greys.
 fn indexed(index: u8) -> (u8, u8, u8) {
     const BASE: [u32; 16] = [
