@@ -1,5 +1,11 @@
 //! A cockpit without a terminal and without a server, for tests of `update`.
 
+#![allow(
+    unreachable_pub,
+    clippy::wildcard_enum_match_arm,
+    reason = "fixtures for the tests beside it, which look for one thing among many"
+)]
+
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 use tiphys::app::effect::Effect;

@@ -1,5 +1,10 @@
 //! Tables: rows, filters, sorts, cursor and marks.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "one test measures how long sorting takes"
+)]
+
 use crate::cockpit::{Cockpit, app, app_in, epoch};
 use chrono::TimeDelta;
 use std::time::Instant;

@@ -23,7 +23,7 @@ pub(super) fn on_update(state: &mut State, update: Update, out: &mut Effects) {
             source, freshness, ..
         } => on_freshness(state, source, freshness),
         Update::Delta { ticket, delta, .. } => on_delta(state, ticket, delta),
-        Update::Application { ticket, detail, .. } => on_detail(state, ticket, &detail),
+        Update::Application { ticket, detail, .. } => on_detail(state, ticket, detail.as_deref()),
         Update::Tree { ticket, tree, .. } => on_tree(state, ticket, &tree),
         Update::Logs {
             ticket,
@@ -119,7 +119,7 @@ fn note_namespaces(state: &mut State, delta: &Delta) {
     }
 }
 
-fn on_detail(state: &mut State, ticket: Ticket, detail: &Option<Box<ApplicationDetail>>) {
+fn on_detail(state: &mut State, ticket: Ticket, detail: Option<&ApplicationDetail>) {
     for screen in &mut state.stack {
         match screen {
             Screen::Application(screen) if screen.ticket == Some(ticket) => {
@@ -127,16 +127,16 @@ fn on_detail(state: &mut State, ticket: Ticket, detail: &Option<Box<ApplicationD
                 screen.uid = screen
                     .uid
                     .clone()
-                    .or_else(|| detail.as_ref().map(|detail| detail.row.uid.clone()));
-                screen.detail = Loaded::Ready(detail.clone());
+                    .or_else(|| detail.map(|detail| detail.row.uid.clone()));
+                screen.detail = Loaded::Ready(detail.cloned().map(Box::new));
                 state.dirty = true;
             }
             Screen::History(screen) if screen.ticket == Some(ticket) => {
                 screen.uid = screen
                     .uid
                     .clone()
-                    .or_else(|| detail.as_ref().map(|detail| detail.row.uid.clone()));
-                screen.detail = Loaded::Ready(detail.clone());
+                    .or_else(|| detail.map(|detail| detail.row.uid.clone()));
+                screen.detail = Loaded::Ready(detail.cloned().map(Box::new));
                 state.dirty = true;
             }
             Screen::Application(_)
