@@ -21,7 +21,6 @@ fn checks() -> Vec<Named> {
 }
 
 #[test]
-#[ignore = "needs the demo, which cannot be started yet"]
 fn every_kubectl_passes_every_check() {
     let kubectls = installed();
     if kubectls.is_empty() {
