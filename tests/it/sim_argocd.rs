@@ -693,3 +693,65 @@ async fn a_fleet_settles_and_stays_cheap() {
         begun.elapsed()
     );
 }
+
+#[tokio::test]
+async fn ignored_differences_are_left_alone_when_asked() {
+    let rig = Rig::start().await;
+    rig.commit(&[("web/a.yaml", config_map("a", "1"))]);
+    let mut spec = automated(json!({"selfHeal": true}));
+    spec["ignoreDifferences"] = json!([{"kind": "ConfigMap", "jsonPointers": ["/data/k"]}]);
+    spec["syncPolicy"]["syncOptions"] =
+        json!(["CreateNamespace=true", "RespectIgnoreDifferences=true"]);
+    rig.create_app("argocd", "web", spec).await;
+    rig.app_until("web", 10 * SECOND, |app| is(app, "Synced", "Healthy"))
+        .await;
+
+    rig.patch_map("web", "a", json!({"data": {"k": "edited"}}))
+        .await;
+    rig.pass(5 * SECOND).await;
+    assert!(is(&rig.app("argocd", "web").await, "Synced", "Healthy"));
+
+    rig.sync(
+        "web",
+        json!({"syncOptions": ["RespectIgnoreDifferences=true"]}),
+    )
+    .await;
+    rig.app_until("web", 10 * SECOND, |app| app["operation"].is_null())
+        .await;
+    assert_eq!(rig.map("web", "a").await["data"]["k"], "edited");
+
+    rig.sync("web", json!({})).await;
+    rig.app_until("web", 10 * SECOND, |app| app["operation"].is_null())
+        .await;
+    assert_eq!(rig.map("web", "a").await["data"]["k"], "1");
+}
+
+#[tokio::test]
+async fn objects_applied_by_the_server_show_what_git_dropped() {
+    let rig = Rig::start().await;
+    let map = |data: Value| {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": data})
+            .to_string()
+    };
+    rig.commit(&[("web/a.yaml", map(json!({"k": "1", "old": "2"})))]);
+    let mut spec = automated(json!({}));
+    spec["syncPolicy"]["syncOptions"] = json!(["CreateNamespace=true", "ServerSideApply=true"]);
+    rig.create_app("argocd", "web", spec).await;
+    rig.app_until("web", 10 * SECOND, |app| is(app, "Synced", "Healthy"))
+        .await;
+    rig.patch_map("web", "a", json!({"data": {"foreign": "3"}}))
+        .await;
+    rig.pass(2 * SECOND).await;
+    assert!(is(&rig.app("argocd", "web").await, "Synced", "Healthy"));
+
+    let sha = rig.commit(&[("web/a.yaml", map(json!({"k": "1"})))]);
+
+    rig.app_until("web", 10 * SECOND, |app| {
+        is(app, "Synced", "Healthy") && app["status"]["sync"]["revision"] == sha
+    })
+    .await;
+    assert_eq!(
+        rig.map("web", "a").await["data"],
+        json!({"k": "1", "foreign": "3"})
+    );
+}

@@ -6,22 +6,26 @@
 
 use super::cluster::{Cluster, PatchKind, Refusal, Run};
 use super::compare::MANAGER;
+use super::ignore::Ignores;
 use super::key::{Key, is_crd, kind_of};
 use super::threeway::{self, Lists};
 use super::{json, normal};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Conflicts with other writers are settled by reading again, this often.
 const TRIES: usize = 5;
 
 /// How an object is to be applied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct How {
     /// Delete and create again what cannot be changed in place.
     pub force: bool,
     pub replace: bool,
     pub server_side: bool,
     pub validate: bool,
+    /// With `RespectIgnoreDifferences`: parts that stay as they are on a live object.
+    pub ignores: Option<Arc<Ignores>>,
 }
 
 /// What became of it.
@@ -42,6 +46,9 @@ pub async fn apply(
 ) -> Result<Outcome, Refusal> {
     let mut target = target.clone();
     normal::settle(&mut target);
+    if let (Some(ignores), Some(live)) = (&how.ignores, live) {
+        ignores.remove(&Key::of(&target), live, &mut target);
+    }
     let job = Job {
         cluster,
         key: Key::of(&target),
@@ -152,7 +159,11 @@ impl Job<'_> {
     }
 
     async fn merge_into(&self, live: &Value) -> Result<Outcome, Refusal> {
-        let last = normal::last_applied(live);
+        let mut last = normal::last_applied(live);
+        if let (Some(ignores), Some(last)) = (&self.how.ignores, &mut last) {
+            // What is to stay must not look like something that git dropped.
+            ignores.remove(&self.key, live, last);
+        }
         let mut wanted = threeway::predict(last.as_ref(), &self.target, live, Lists::Replace);
         if !self.how.server_side {
             json::put(

@@ -8,6 +8,7 @@ use super::application::{App, DELETION_APPROVED, stamp, time};
 use super::compared::options_of;
 use super::conditions::{is_error, written};
 use super::controller::{Argo, Level};
+use super::ignore::Ignores;
 use super::key::annotation;
 use super::reconcile::{put_revisions, subject};
 use super::retry::Retry;
@@ -17,6 +18,7 @@ use super::{autosync, json, windows};
 use crate::sim::controllers::runtime::ReconcileError;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json as make};
+use std::sync::Arc;
 
 /// Argo CD's default `ARGOCD_SYNC_WAVE_DELAY`.
 const WAVE_DELAY: TimeDelta = TimeDelta::seconds(2);
@@ -395,6 +397,11 @@ fn request(
             || json::flag(strategy, &["hook", "force"]),
         skip_hooks: strategy.get("apply").is_some_and(Value::is_object) || !selected.is_empty(),
         propagation: options.propagation()?,
+        ignores: if options.has("RespectIgnoreDifferences=true") {
+            Some(Arc::new(Ignores::read(app.spec())?))
+        } else {
+            None
+        },
         options,
         selected: (!selected.is_empty()).then(|| selected.to_vec()),
         prune_confirmed: approved.is_ok_and(|at| at >= started),
@@ -406,7 +413,6 @@ fn request(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     #[test]
     fn history_keeps_the_newest_and_counts_on() {

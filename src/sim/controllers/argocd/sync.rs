@@ -8,6 +8,7 @@ use super::apply::{self, How};
 use super::cluster::{Cluster, Refusal, Run, unknown_kind};
 use super::compare::Applied;
 use super::hooks::{self, DeletePolicy, HookType};
+use super::ignore::Ignores;
 use super::key::{Key, is_crd, is_deleting};
 use super::options::{self, Propagation, SyncOptions};
 use super::tasks::{self, Task};
@@ -36,6 +37,8 @@ pub struct Request {
     pub revision: String,
     /// When the operation began, in Unix seconds.
     pub started: i64,
+    /// Parts of live objects to leave alone.
+    pub ignores: Option<Arc<Ignores>>,
 }
 
 /// Where the sync happens.
@@ -597,6 +600,7 @@ impl Pass<'_> {
             replace: either("Replace=true"),
             server_side: run == Run::Wet && applied_by(target, options) == Applied::Server,
             validate: !either("Validate=false"),
+            ignores: self.request.ignores.clone(),
         }
     }
 
