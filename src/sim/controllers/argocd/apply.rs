@@ -59,14 +59,14 @@ pub async fn apply(
     if run == Run::Dry {
         return job.rehearse(live).await;
     }
-    if how.replace {
+    if job.how.replace {
         return job.replace(live).await;
     }
-    if how.server_side {
+    if job.how.server_side {
         return job.server_side().await;
     }
     match job.merge(live).await {
-        Err(refusal) if how.force && is_immutable(&refusal) => job.recreate().await,
+        Err(refusal) if job.how.force && is_immutable(&refusal) => job.recreate().await,
         outcome => outcome,
     }
 }
