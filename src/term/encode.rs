@@ -310,6 +310,10 @@ mod tests {
         buffer
     }
 
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the frames of this test have no other colours"
+    )]
     fn colour_of(colour: Color) -> vt100::Color {
         match colour {
             Color::Rgb(r, g, b) => vt100::Color::Rgb(r, g, b),

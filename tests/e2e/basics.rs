@@ -15,9 +15,15 @@ fn demo_is_synced_and_healthy_within_ten_seconds_and_quits() {
             let row = screen.lines().find(|line| line.contains(name));
             row.is_some_and(|row| row.contains("Synced") && row.contains("Healthy"))
         };
-        ["guestbook-dev", "guestbook-staging", "demo-app-dev", "demo-app-staging", "catalog"]
-            .iter()
-            .all(|name| well(name))
+        [
+            "guestbook-dev",
+            "guestbook-staging",
+            "demo-app-dev",
+            "demo-app-staging",
+            "catalog",
+        ]
+        .iter()
+        .all(|name| well(name))
     };
     // The debug build on a busy machine gets more time; the platform's own ten seconds are
     // asserted by the clock of the release bench.
@@ -27,7 +33,10 @@ fn demo_is_synced_and_healthy_within_ten_seconds_and_quits() {
     terminal.types(":q\r");
     assert_eq!(terminal.ends(), 0);
     let raw = String::from_utf8_lossy(&terminal.raw).into_owned();
-    assert!(raw.contains("\u{1b}[?1049l"), "the screen before is given back");
+    assert!(
+        raw.contains("\u{1b}[?1049l"),
+        "the screen before is given back"
+    );
     assert!(took < Duration::from_secs(45), "{took:?}");
 }
 

@@ -26,18 +26,26 @@ impl Demo {
         terminal.sees_line(&["guestbook-dev", "Synced", "Healthy"]);
         let text = std::fs::read_to_string(&file).expect("the endpoints are written");
         let endpoints = serde_json::from_str(&text).expect("the endpoints are JSON");
-        Self { terminal, home, endpoints }
+        Self {
+            terminal,
+            home,
+            endpoints,
+        }
     }
 
     pub(crate) fn endpoint(&self, pointer: &str) -> String {
         let value = self.endpoints.pointer(pointer).and_then(Value::as_str);
-        value.unwrap_or_else(|| panic!("no {pointer} in {}", self.endpoints)).to_owned()
+        value
+            .unwrap_or_else(|| panic!("no {pointer} in {}", self.endpoints))
+            .to_owned()
     }
 
     /// Runs kubectl against the demo and returns what it printed.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
         let mut command = Command::new("kubectl");
-        command.args(arguments).env("KUBECONFIG", self.endpoint("/kubernetes/kubeconfig"));
+        command
+            .args(arguments)
+            .env("KUBECONFIG", self.endpoint("/kubernetes/kubeconfig"));
         command.env("HOME", self.home.path());
         succeeded(command.output().expect("kubectl runs"), arguments)
     }
@@ -45,7 +53,9 @@ impl Demo {
     /// Runs `tiphys` against the demo; returns its exit code and what it printed.
     pub(crate) fn tiphys(&self, arguments: &[&str]) -> (i32, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tiphys"));
-        command.args(arguments).env("KUBECONFIG", self.endpoint("/kubernetes/kubeconfig"));
+        command
+            .args(arguments)
+            .env("KUBECONFIG", self.endpoint("/kubernetes/kubeconfig"));
         command.env("XDG_CONFIG_HOME", self.home.path());
         let output = command.output().expect("tiphys runs");
         let text = [output.stdout, output.stderr].concat();
@@ -56,12 +66,18 @@ impl Demo {
     /// Clones a repository of the demo and returns the folder.
     pub(crate) fn clone_repository(&self, name: &str) -> PathBuf {
         let url = self.endpoint("/git/url");
-        let credentials =
-            format!("{}:{}@", self.endpoint("/git/username"), self.endpoint("/git/password"));
+        let credentials = format!(
+            "{}:{}@",
+            self.endpoint("/git/username"),
+            self.endpoint("/git/password")
+        );
         let url = url.replacen("://", &format!("://{credentials}"), 1);
         let folder = self.home.path().join(name.replace('/', "-"));
         let target = folder.display().to_string();
-        self.git(self.home.path(), &["clone", "-q", &format!("{url}/{name}.git"), &target]);
+        self.git(
+            self.home.path(),
+            &["clone", "-q", &format!("{url}/{name}.git"), &target],
+        );
         folder
     }
 
@@ -69,7 +85,9 @@ impl Demo {
     pub(crate) fn git(&self, folder: &Path, arguments: &[&str]) -> String {
         let mut command = Command::new("git");
         command.current_dir(folder).args(arguments);
-        command.env("HOME", self.home.path()).env("GIT_CONFIG_NOSYSTEM", "1");
+        command
+            .env("HOME", self.home.path())
+            .env("GIT_CONFIG_NOSYSTEM", "1");
         for who in ["AUTHOR", "COMMITTER"] {
             command.env(format!("GIT_{who}_NAME"), "Developer");
             command.env(format!("GIT_{who}_EMAIL"), "developer@shop.example");
@@ -97,7 +115,10 @@ impl Demo {
 fn succeeded(output: Output, arguments: &[&str]) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let trouble = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{arguments:?} failed: {text}{trouble}");
+    assert!(
+        output.status.success(),
+        "{arguments:?} failed: {text}{trouble}"
+    );
     text
 }
 

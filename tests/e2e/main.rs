@@ -1,6 +1,9 @@
 //! The real binary in a pseudo terminal, with real clients beside it.
 
-#![allow(clippy::expect_used, reason = "a test stops at the first thing that is not as it should")]
+#![allow(
+    clippy::expect_used,
+    reason = "a test stops at the first thing that is not as it should"
+)]
 
 mod basics;
 mod demo;

@@ -16,7 +16,8 @@ fn push_of_an_image_rolls_out_where_auto_sync_is_on_and_shows_drift_where_it_is_
         return;
     }
     let mut demo = Demo::start();
-    demo.terminal.sees_line(&["demo-app-prod", "Synced", "Healthy"]);
+    demo.terminal
+        .sees_line(&["demo-app-prod", "Synced", "Healthy"]);
     let folder = demo.clone_repository("platform/demo-app");
     for stage in ["dev", "prod"] {
         let file = format!("overlays/{stage}/kustomization.yaml");
@@ -24,12 +25,16 @@ fn push_of_an_image_rolls_out_where_auto_sync_is_on_and_shows_drift_where_it_is_
     }
     demo.git(&folder, &["commit", "-qam", "Release 2.5.0"]);
     demo.git(&folder, &["push", "-q", "origin", "HEAD"]);
-    let sha = demo.git(&folder, &["rev-parse", "--short=7", "HEAD"]).trim().to_owned();
+    let sha = demo
+        .git(&folder, &["rev-parse", "--short=7", "HEAD"])
+        .trim()
+        .to_owned();
 
     // The manual stage shows the drift and the reason.
     demo.terminal.sees_line(&["demo-app-prod", "OutOfSync"]);
     // The automatic one takes the commit and becomes healthy with it.
-    demo.terminal.sees_line(&["demo-app-dev", "Synced", "Healthy", &sha]);
+    demo.terminal
+        .sees_line(&["demo-app-dev", "Synced", "Healthy", &sha]);
 
     demo.select("demo-app-dev");
     demo.terminal.press("enter");
@@ -43,9 +48,10 @@ fn push_of_an_image_rolls_out_where_auto_sync_is_on_and_shows_drift_where_it_is_
         "jsonpath={.items[*].spec.containers[*].image}",
     ]);
     assert!(images.contains("demo-app:2.5.0"), "{images}");
-    demo.terminal.until_within(A_MINUTE, "lost the old Pods", |screen| {
-        !screen.contains("deleting")
-    });
+    demo.terminal
+        .until_within(A_MINUTE, "lost the old Pods", |screen| {
+            !screen.contains("deleting")
+        });
 }
 
 #[test]
@@ -56,8 +62,15 @@ fn refused_push_says_why_and_a_push_to_a_new_name_makes_the_repository() {
     let demo = Demo::start();
     let folder = demo.clone_repository("platform/gitops");
     let url = demo.endpoint("/git/url");
-    let user = format!("{}:{}@", demo.endpoint("/git/username"), demo.endpoint("/git/password"));
-    let own = format!("{}/my/own.git", url.replacen("://", &format!("://{user}"), 1));
+    let user = format!(
+        "{}:{}@",
+        demo.endpoint("/git/username"),
+        demo.endpoint("/git/password")
+    );
+    let own = format!(
+        "{}/my/own.git",
+        url.replacen("://", &format!("://{user}"), 1)
+    );
 
     demo.git(&folder, &["push", "-q", &own, "HEAD:refs/heads/main"]);
 

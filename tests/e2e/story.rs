@@ -10,15 +10,31 @@ fn patch_image(demo: &Demo, tag: &str) {
     let patch = format!(
         r#"[{{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"{IMAGE}:{tag}"}}]"#
     );
-    let arguments =
-        ["-n", "guestbook-dev", "patch", "deployment", "frontend", "--type=json", "-p", &patch];
+    let arguments = [
+        "-n",
+        "guestbook-dev",
+        "patch",
+        "deployment",
+        "frontend",
+        "--type=json",
+        "-p",
+        &patch,
+    ];
     let said = demo.kubectl(&arguments);
     assert!(said.contains("patched"), "{said}");
 }
 
 fn image(demo: &Demo) -> String {
     let path = "jsonpath={.spec.template.spec.containers[0].image}";
-    demo.kubectl(&["-n", "guestbook-dev", "get", "deployment", "frontend", "-o", path])
+    demo.kubectl(&[
+        "-n",
+        "guestbook-dev",
+        "get",
+        "deployment",
+        "frontend",
+        "-o",
+        path,
+    ])
 }
 
 /// Turns the second switch of the dialog, self-heal, over.
@@ -52,11 +68,14 @@ fn story_is_told_by_keys() {
     demo.terminal.press("q");
 
     toggle_self_heal(&mut demo);
-    demo.terminal.until_within(A_MINUTE, "the edit was reverted", |screen| {
-        screen.lines().any(|line| {
-            line.contains("guestbook-dev") && line.contains("✓ Synced") && line.contains("Healthy")
-        })
-    });
+    demo.terminal
+        .until_within(A_MINUTE, "the edit was reverted", |screen| {
+            screen.lines().any(|line| {
+                line.contains("guestbook-dev")
+                    && line.contains("✓ Synced")
+                    && line.contains("Healthy")
+            })
+        });
     assert!(image(&demo).ends_with(":1.2.0"), "{}", image(&demo));
 
     rollback_and_sync_by_keys(&mut demo);
@@ -86,7 +105,11 @@ fn rollback_and_sync_by_keys(demo: &mut Demo) {
     while !focus_is_on(demo, "Prune") {
         demo.terminal.press("up");
         ups += 1;
-        assert!(ups < 40, "prune is never reached:\n{}", demo.terminal.text());
+        assert!(
+            ups < 40,
+            "prune is never reached:\n{}",
+            demo.terminal.text()
+        );
     }
     demo.terminal.press("space");
     demo.terminal.sees_line(&["Prune", "[x]"]);
@@ -95,9 +118,12 @@ fn rollback_and_sync_by_keys(demo: &mut Demo) {
     }
     demo.terminal.press("enter");
     demo.terminal.loses("delete what left git");
-    demo.terminal.until_within(A_MINUTE, "guestbook-prod is synced", |screen| {
-        screen.lines().any(|line| line.contains("guestbook-prod") && line.contains("✓ Synced"))
-    });
+    demo.terminal
+        .until_within(A_MINUTE, "guestbook-prod is synced", |screen| {
+            screen
+                .lines()
+                .any(|line| line.contains("guestbook-prod") && line.contains("✓ Synced"))
+        });
 }
 
 fn delete_by_keys(demo: &mut Demo) {
@@ -107,11 +133,16 @@ fn delete_by_keys(demo: &mut Demo) {
     demo.terminal.sees("Cascade");
     demo.terminal.press("tab");
     demo.terminal.press("enter");
-    demo.terminal.until_within(A_MINUTE, "catalog is gone", |screen| {
-        !screen.lines().any(|line| line.contains("▸ catalog"))
-    });
+    demo.terminal
+        .until_within(A_MINUTE, "catalog is gone", |screen| {
+            !screen.lines().any(|line| line.contains("▸ catalog"))
+        });
     let left = demo.kubectl(&["-n", "catalog", "get", "deploy,service", "-o", "name"]);
-    assert_eq!(left.trim(), "", "the cascade took what the Application managed");
+    assert_eq!(
+        left.trim(),
+        "",
+        "the cascade took what the Application managed"
+    );
 }
 
 #[test]
@@ -140,8 +171,14 @@ fn story_is_told_by_words() {
     wait_for(&demo, "guestbook-dev", "Synced");
     assert!(image(&demo).ends_with(":1.2.0"), "{}", image(&demo));
 
-    let (code, refused) =
-        demo.tiphys(&["do", "rollback", "argocd/guestbook-dev", "id=0", "--yes", "--wait"]);
+    let (code, refused) = demo.tiphys(&[
+        "do",
+        "rollback",
+        "argocd/guestbook-dev",
+        "id=0",
+        "--yes",
+        "--wait",
+    ]);
     assert_eq!(code, 1, "rollback with auto-sync on is refused: {refused}");
     done(&["rollback", "argocd/guestbook-prod", "id=0"]);
     done(&["sync", "argocd/guestbook-prod", "prune=true"]);
@@ -156,11 +193,19 @@ fn story_is_told_by_words() {
 fn wait_for(demo: &Demo, name: &str, sync: &str) {
     let condition = format!("jsonpath={{.status.sync.status}}={sync}");
     let app = format!("application/{name}");
-    demo.kubectl(&["-n", "argocd", "wait", &app, &format!("--for={condition}"), "--timeout=60s"]);
+    demo.kubectl(&[
+        "-n",
+        "argocd",
+        "wait",
+        &app,
+        &format!("--for={condition}"),
+        "--timeout=60s",
+    ]);
 }
 
 /// Returns whether the cursor of a dialog is on the field.
 fn focus_is_on(demo: &Demo, label: &str) -> bool {
     let text = demo.terminal.text();
-    text.lines().any(|line| line.contains(label) && line.contains('▸') && line.contains("[ ]"))
+    text.lines()
+        .any(|line| line.contains(label) && line.contains('▸') && line.contains("[ ]"))
 }

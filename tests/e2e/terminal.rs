@@ -25,7 +25,12 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts `tiphys` with a home of its own, so that no file of the user's matters.
     pub(crate) fn start(arguments: &[&str], (columns, rows): (u16, u16), home: &Path) -> Self {
-        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let size = PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
         let pair = native_pty_system().openpty(size).expect("a pty");
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_tiphys"));
         command.args(arguments);
@@ -44,16 +49,25 @@ impl Terminal {
         let _reading = std::thread::spawn(move || {
             let mut buffer = [0; 65536];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                if sender.send(buffer.iter().take(count).copied().collect()).is_err() {
+                if sender
+                    .send(buffer.iter().take(count).copied().collect())
+                    .is_err()
+                {
                     return;
                 }
             }
         });
         let input = pair.master.take_writer().expect("a writer");
         let rows_and_columns = |side: u16| side.try_into().expect("a size above zero");
-        let screen =
-            vt100::Parser::new(rows_and_columns(rows), rows_and_columns(columns), 0);
-        Self { screen, output, input, child, master: pair.master, raw: Vec::new() }
+        let screen = vt100::Parser::new(rows_and_columns(rows), rows_and_columns(columns), 0);
+        Self {
+            screen,
+            output,
+            input,
+            child,
+            master: pair.master,
+            raw: Vec::new(),
+        }
     }
 
     /// Returns what a person sees, one line a row.
@@ -87,7 +101,9 @@ impl Terminal {
     }
 
     fn send(&mut self, text: &str) {
-        self.input.write_all(text.as_bytes()).expect("the program reads");
+        self.input
+            .write_all(text.as_bytes())
+            .expect("the program reads");
         self.input.flush().expect("the program reads");
     }
 
@@ -108,7 +124,10 @@ impl Terminal {
             "down" => String::from("\x1b[B"),
             "right" => String::from("\x1b[C"),
             "left" => String::from("\x1b[D"),
-            other => match other.strip_prefix("ctrl-").and_then(|rest| rest.bytes().next()) {
+            other => match other
+                .strip_prefix("ctrl-")
+                .and_then(|rest| rest.bytes().next())
+            {
                 Some(letter) => char::from(letter.to_ascii_uppercase() & 31).to_string(),
                 None => other.to_owned(),
             },
@@ -136,7 +155,10 @@ impl Terminal {
             }
             let alive = self.pump(Duration::from_millis(50));
             let text = self.text();
-            assert!(alive || wanted(&text), "never {what}; the program ended:\n{text}");
+            assert!(
+                alive || wanted(&text),
+                "never {what}; the program ended:\n{text}"
+            );
             assert!(now() < end || wanted(&text), "never {what}:\n{text}");
         }
     }
@@ -154,14 +176,21 @@ impl Terminal {
     /// Waits for a line that holds all of the words.
     pub(crate) fn sees_line(&mut self, words: &[&str]) -> String {
         let holds = |screen: &str| {
-            screen.lines().any(|line| words.iter().all(|word| line.contains(word)))
+            screen
+                .lines()
+                .any(|line| words.iter().all(|word| line.contains(word)))
         };
         self.until(&format!("saw a line with {words:?}"), holds)
     }
 
     /// Changes the size of the terminal.
     pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
-        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let size = PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
         self.master.resize(size).expect("the pty takes a size");
         let side = |side: u16| side.try_into().expect("a size above zero");
         self.screen.screen_mut().set_size(side(rows), side(columns));
@@ -173,7 +202,10 @@ impl Terminal {
         while self.pump(Duration::from_millis(50)) {
             assert!(now() < end, "the program does not end:\n{}", self.text());
         }
-        self.child.wait().expect("the program has ended").exit_code()
+        self.child
+            .wait()
+            .expect("the program has ended")
+            .exit_code()
     }
 }
 
@@ -184,7 +216,10 @@ impl Drop for Terminal {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "a test measures real time for its deadlines")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test measures real time for its deadlines"
+)]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }
