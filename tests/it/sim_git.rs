@@ -26,7 +26,7 @@ async fn served() -> Option<Served> {
     let clock = PlatformClock::running(chrono::Utc::now(), 1.0);
     let git = GitServer::start(clock, None).expect("a git server");
     git.create("platform/app").expect("a repository");
-    let commit = NewCommit::new(Author::new("Ana", "ana@example.com"), "First")
+    let commit = NewCommit::new(Author::new("Developer", "developer@example.com"), "First")
         .write("deploy/app.yaml", "kind: A\n");
     git.commit_files("platform/app", &commit).expect("a commit");
     let access = Access {

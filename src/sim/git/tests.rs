@@ -11,7 +11,7 @@ fn server() -> GitServer {
 }
 
 fn commit(text: &str) -> NewCommit {
-    NewCommit::new(Author::new("Ana", "ana@example.com"), format!("Say {text}"))
+    NewCommit::new(Author::new("Developer", "developer@example.com"), format!("Say {text}"))
         .write("app/a.yaml", text.to_owned())
 }
 
@@ -139,7 +139,7 @@ fn log_is_newest_first_with_author_and_platform_time() {
     assert_eq!(dates.first().copied(), Some(server.0.clock.now()));
     assert_eq!(
         log.first().map(|entry| entry.author.to_string()).as_deref(),
-        Some("Ana <ana@example.com>")
+        Some("Developer <developer@example.com>")
     );
 }
 

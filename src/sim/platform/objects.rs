@@ -34,14 +34,17 @@ pub(super) async fn create_definitions(client: &Client) -> Result<(), SimError> 
     create_all(client, &definitions).await
 }
 
-/// Creates objects: what others live in first, then all the rest, many at a time.
+/// Creates objects, many at a time: what others live in first, Applications last, so that their
+/// projects are there when a controller first looks.
 pub(super) async fn create_all(client: &Client, objects: &[Value]) -> Result<(), SimError> {
-    let comes_first = |object: &&Value| {
-        let kind = object.get("kind").and_then(Value::as_str);
-        matches!(kind, Some("Namespace" | "CustomResourceDefinition"))
+    let turn = |object: &&Value| match object.get("kind").and_then(Value::as_str) {
+        Some("Namespace" | "CustomResourceDefinition") => 0_u8,
+        Some("Application") => 2,
+        _ => 1,
     };
-    let (first, rest): (Vec<&Value>, Vec<&Value>) = objects.iter().partition(comes_first);
-    for group in [first, rest] {
+    let of_turn =
+        |wanted: u8| objects.iter().filter(|object| turn(object) == wanted).collect::<Vec<_>>();
+    for group in [of_turn(0), of_turn(1), of_turn(2)] {
         // Collected first: a stream over the closure itself is not `Send` for every lifetime.
         let creations: Vec<_> = group
             .into_iter()

@@ -159,7 +159,7 @@ pub(super) fn author(text: &str) -> Result<Author, String> {
         .and_then(|(name, rest)| Some((name.trim(), rest.trim().strip_suffix('>')?)))
         .filter(|(name, address)| !name.is_empty() && !address.is_empty())
         .map(|(name, address)| Author::new(name, address))
-        .ok_or_else(|| format!("`{text}` is not an author such as `Ana Ruiz <ana@shop.example>`"))
+        .ok_or_else(|| format!("`{text}` is not an author such as `Shop team <shop@example.com>`"))
 }
 
 fn collect(files: &dyn FileTree, folder: &str, below: &str, into: &mut BTreeMap<String, Bytes>) {
