@@ -4,6 +4,10 @@
     clippy::print_stdout,
     reason = "a build script speaks to cargo through its output"
 )]
+#![allow(
+    clippy::unnecessary_debug_formatting,
+    reason = "a path is written as a string literal, with its escapes"
+)]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

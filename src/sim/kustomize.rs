@@ -77,7 +77,7 @@ pub fn build_with(
     let mut source = document::read(files, folder)?;
     overrides.apply(&mut source.document);
     let mut set = builder.accumulate(&source, Set::default())?;
-    names::add_hashes(&mut set)?;
+    names::add_hashes(&mut set);
     names::fix_references(&mut set, &source.file)?;
     order::sort(&mut set, source.document.sort_options.as_ref());
     Ok(set.into_values())

@@ -94,11 +94,10 @@ fn write_sorted(value: &Value, text: &mut String) {
     }
 }
 
-pub(super) fn add_hashes(set: &mut Set) -> Result<(), KustomizeError> {
+pub(super) fn add_hashes(set: &mut Set) {
     for resource in set.iter_mut().filter(|resource| resource.needs_hash) {
         add_hash(resource);
     }
-    Ok(())
 }
 
 /// Kinds whose names other systems rely on keep them.
