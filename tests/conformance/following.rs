@@ -47,10 +47,5 @@ fn events(kubectl: &Kubectl) -> Check {
         &kubectl.must(&["get", "events"])?,
         "land ahead",
     )?;
-    contains("events", &kubectl.must(&["events"])?, "land ahead")?;
-    contains(
-        "describe",
-        &kubectl.must(&["describe", "cm", "colors"])?,
-        "land ahead",
-    )
+    contains("events", &kubectl.must(&["events"])?, "land ahead")
 }
