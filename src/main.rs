@@ -16,6 +16,7 @@ use tiphys::app::state::Settings;
 use tiphys::cli::{Check, Cli, Command, Demo, Do, Format, Global, Snapshot};
 use tiphys::config::{self, Config, Environment, Flags, Problem, choice};
 use tiphys::domain::intent::{Intent, Risk, risk_of};
+use tiphys::domain::kind::{KindInfo, info_named};
 use tiphys::domain::object::{GroupKind, ObjectRef, Text};
 use tiphys::engine::live::{Live, LiveOptions};
 use tiphys::engine::platform::Platform;
@@ -437,7 +438,7 @@ impl Setup {
 }
 
 fn kind_named(kinds: &[KindEntry], word: &str) -> Option<GroupKind> {
-    let known = tiphys::domain::kind::info_named(word).map(|info| info.group_kind());
+    let known = info_named(word).map(KindInfo::group_kind);
     known.or_else(|| {
         let found = kinds
             .iter()

@@ -246,7 +246,7 @@ impl GitServer {
     /// Returns the files of a commit.
     pub fn tree(&self, url: &str, sha: &Sha) -> Result<Arc<dyn FileTree>, GitError> {
         let repository = self.open(url)?;
-        let commit = self.commit_at(&repository, url, sha)?;
+        let commit = Self::commit_at(&repository, url, sha)?;
         let id = commit.tree_id();
         if let Some(tree) = self.cached_tree(id) {
             return Ok(tree);
@@ -272,7 +272,7 @@ impl GitServer {
     /// Returns what a commit says about itself.
     pub fn commit(&self, url: &str, sha: &Sha) -> Result<CommitInfo, GitError> {
         let repository = self.open(url)?;
-        let commit = self.commit_at(&repository, url, sha)?;
+        let commit = Self::commit_at(&repository, url, sha)?;
         Ok(commit::info(&commit, &tags_by_commit(&repository)))
     }
 
@@ -388,7 +388,6 @@ impl GitServer {
     }
 
     fn commit_at<'r>(
-        &self,
         repository: &'r git2::Repository,
         url: &str,
         sha: &Sha,
@@ -510,7 +509,15 @@ fn file_change(delta: &git2::DiffDelta<'_>) -> Option<FileChange> {
     let kind = match delta.status() {
         git2::Delta::Added => FileChangeKind::Added,
         git2::Delta::Deleted => FileChangeKind::Removed,
-        _ => FileChangeKind::Modified,
+        git2::Delta::Unmodified
+        | git2::Delta::Modified
+        | git2::Delta::Renamed
+        | git2::Delta::Copied
+        | git2::Delta::Ignored
+        | git2::Delta::Untracked
+        | git2::Delta::Typechange
+        | git2::Delta::Unreadable
+        | git2::Delta::Conflicted => FileChangeKind::Modified,
     };
     let file = match kind {
         FileChangeKind::Removed => delta.old_file(),

@@ -154,7 +154,7 @@ impl Builder<'_> {
 
     /// Loads what one entry of `resources` names: a file of objects or another kustomization.
     fn load(&mut self, source: &Source, entry: &str) -> Result<Vec<Resource>, KustomizeError> {
-        let path = self.local_path(source, entry)?;
+        let path = Self::local_path(source, entry)?;
         if let Some(bytes) = self.files.read(&path) {
             return resource::parse(&path, &bytes);
         }
@@ -168,7 +168,7 @@ impl Builder<'_> {
     }
 
     fn folder_entry(&self, source: &Source, entry: &str) -> Result<Source, KustomizeError> {
-        let path = self.local_path(source, entry)?;
+        let path = Self::local_path(source, entry)?;
         if !self.files.is_folder(&path) {
             let message = format!("`{entry}` is neither a file nor a folder of this repository");
             let error = KustomizeError::new(&source.file, message);
@@ -177,7 +177,7 @@ impl Builder<'_> {
         document::read(self.files, &path)
     }
 
-    fn local_path(&self, source: &Source, entry: &str) -> Result<String, KustomizeError> {
+    fn local_path(source: &Source, entry: &str) -> Result<String, KustomizeError> {
         let refused = |message: String| {
             KustomizeError::new(&source.file, message).at_line(source.line_of(entry))
         };

@@ -223,9 +223,9 @@ fn read_file(name: &str, bytes: &[u8], objects: &mut Vec<Value>) -> Result<(), R
     };
     match found.and_then(check_objects) {
         Ok(found) => {
-            found
-                .into_iter()
-                .for_each(|object| flatten(object, objects));
+            for object in found {
+                flatten(object, objects);
+            }
             Ok(())
         }
         // A YAML file that does not look like manifests at all (a values file) is none of ours.

@@ -114,7 +114,7 @@ pub struct Simulation {
     endpoints: Option<Endpoints>,
     stop: CancellationToken,
     /// Holds the kubeconfig while the platform runs.
-    _folder: Option<tempfile::TempDir>,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Simulation {
@@ -144,10 +144,8 @@ impl Simulation {
             Some(address) => Some(listen::open_kubernetes(address, &server).await?),
             None => None,
         };
-        let root_ca = door
-            .as_ref()
-            .map(|door| door.ca_pem.clone())
-            .unwrap_or_default();
+        let root_ca = door.as_ref().map(|door| door.ca_pem.clone());
+        let root_ca = root_ca.unwrap_or_default();
         start_components(&options.scenario, &server, &runtime, &git, root_ca).await?;
         objects::create_all(&admin, &options.scenario.manifests).await?;
         fleet::create(&admin, options.apps, options.seed).await?;
@@ -158,37 +156,31 @@ impl Simulation {
             secret: secret.clone(),
         });
         story::deliver_pushes(&git, receiver.clone(), secret.clone(), &stop);
-        story::tell(
-            &options.scenario,
-            &admin,
-            &git,
-            (clock.clone(), started),
-            &stop,
-        );
+        let times = (clock.clone(), started);
+        story::tell(&options.scenario, &admin, &git, times, &stop);
 
-        let (endpoints, folder) = match options.listen.zip(door) {
-            Some((address, door)) => {
-                let servers = listen::Servers {
-                    door,
-                    git: &git,
-                    receiver,
-                    secret,
-                    seed: options.seed,
-                };
-                let (endpoints, folder) = listen::open(address, servers, &stop).await?;
-                (Some(endpoints), Some(folder))
-            }
-            None => (None, None),
-        };
-        Ok(Self {
+        let mut simulation = Self {
             server,
             clock,
             git,
             runtime,
-            endpoints,
+            endpoints: None,
             stop,
-            _folder: folder,
-        })
+            folder: None,
+        };
+        if let Some((address, door)) = options.listen.zip(door) {
+            let servers = listen::Servers {
+                door,
+                git: &simulation.git,
+                receiver,
+                secret,
+                seed: options.seed,
+            };
+            let (endpoints, folder) = listen::open(address, servers, &simulation.stop).await?;
+            simulation.endpoints = Some(endpoints);
+            simulation.folder = Some(folder);
+        }
+        Ok(simulation)
     }
 
     /// A client that may do everything, as the cockpit uses it.

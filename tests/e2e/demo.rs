@@ -47,7 +47,7 @@ impl Demo {
             .args(arguments)
             .env("KUBECONFIG", self.endpoint("/kubernetes/kubeconfig"));
         command.env("HOME", self.home.path());
-        succeeded(command.output().expect("kubectl runs"), arguments)
+        succeeded(&command.output().expect("kubectl runs"), arguments)
     }
 
     /// Runs `tiphys` against the demo; returns its exit code and what it printed.
@@ -92,7 +92,7 @@ impl Demo {
             command.env(format!("GIT_{who}_NAME"), "Developer");
             command.env(format!("GIT_{who}_EMAIL"), "developer@shop.example");
         }
-        succeeded(command.output().expect("git runs"), arguments)
+        succeeded(&command.output().expect("git runs"), arguments)
     }
 
     /// Moves the cursor to an Application by filtering for it.
@@ -112,7 +112,7 @@ impl Demo {
     }
 }
 
-fn succeeded(output: Output, arguments: &[&str]) -> String {
+fn succeeded(output: &Output, arguments: &[&str]) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let trouble = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(

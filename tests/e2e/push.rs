@@ -1,4 +1,4 @@
-//! A push changes what runs: git → webhook → OutOfSync → Synced → new Pods.
+//! A push changes what runs: git → webhook → `OutOfSync` → `Synced` → new Pods.
 
 use crate::demo::{A_MINUTE, Demo, has};
 use std::path::Path;

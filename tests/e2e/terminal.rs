@@ -47,7 +47,7 @@ impl Terminal {
         let mut reader = pair.master.try_clone_reader().expect("a reader");
         let (sender, output) = channel();
         let _reading = std::thread::spawn(move || {
-            let mut buffer = [0; 65536];
+            let mut buffer = vec![0; 65536];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 if sender
                     .send(buffer.iter().take(count).copied().collect())

@@ -2,6 +2,11 @@
 
 #![allow(
     clippy::expect_used,
+    clippy::print_stdout,
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    clippy::too_many_lines,
+    clippy::match_wild_err_arm,
     reason = "a test stops at the first thing that is not as it should"
 )]
 

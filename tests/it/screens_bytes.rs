@@ -42,14 +42,14 @@ fn fleet() -> Vec<Application> {
             let name = format!("{}-{}-{:04}", TEAMS[n % 7], STAGES[n % 3], n);
             let mut app = application("argocd", &name);
             app.revisions = vec![format!("{:07x}{:033}", n * 7_919, 0).into()];
-            if n % 5 == 0 {
+            if n.is_multiple_of(5) {
                 app.sync = SyncStatus::OutOfSync;
                 app.out_of_sync = (n % 7) as u32 + 1;
             }
-            if n % 11 == 0 {
+            if n.is_multiple_of(11) {
                 app.health = Health::Degraded;
                 app.operation = finished(Phase::Failed, n as i64);
-            } else if n % 13 == 0 {
+            } else if n.is_multiple_of(13) {
                 app.health = Health::Progressing;
             } else {
                 app.operation = finished(Phase::Succeeded, (n as i64 * 61) % 90_000);

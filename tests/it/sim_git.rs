@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::{Command, Output};
 use tiphys::sim::clock::PlatformClock;
-use tiphys::sim::files::FileTree as _;
 use tiphys::sim::git::http::{Access, router};
 use tiphys::sim::git::{Author, GitServer, NewCommit};
 

@@ -248,15 +248,17 @@ fn start(
     if let Some(user) = user {
         command.env("REMOTE_USER", user);
     }
-    command.spawn().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Refusal::new(
-            StatusCode::NOT_IMPLEMENTED,
-            "git is not installed on the machine that runs tiphys; clones and pushes need it",
-        ),
-        _ => Refusal::new(
+    command.spawn().map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            return Refusal::new(
+                StatusCode::NOT_IMPLEMENTED,
+                "git is not installed on the machine that runs tiphys; clones and pushes need it",
+            );
+        }
+        Refusal::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             format!("cannot run `git http-backend`: {error}"),
-        ),
+        )
     })
 }
 

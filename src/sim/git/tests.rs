@@ -11,8 +11,11 @@ fn server() -> GitServer {
 }
 
 fn commit(text: &str) -> NewCommit {
-    NewCommit::new(Author::new("Developer", "developer@example.com"), format!("Say {text}"))
-        .write("app/a.yaml", text.to_owned())
+    NewCommit::new(
+        Author::new("Developer", "developer@example.com"),
+        format!("Say {text}"),
+    )
+    .write("app/a.yaml", text.to_owned())
 }
 
 const URL: &str = "http://git.tiphys.local/platform/guestbook.git";

@@ -341,10 +341,9 @@ fn check_kind(source: &Source) -> Result<(), KustomizeError> {
         }
     };
     match document.api_version.as_deref() {
-        None => Ok(()),
         Some(version) if version == expected => Ok(()),
         // kustomize reads the older version of either kind, too.
-        Some("kustomize.config.k8s.io/v1") => Ok(()),
+        None | Some("kustomize.config.k8s.io/v1") => Ok(()),
         Some(version) => {
             let message = format!("apiVersion is `{version}`; it should be {expected}");
             Err(source.error("apiVersion:", message))
@@ -396,9 +395,12 @@ impl Overrides {
             document.images.push(image);
         }
         for replica in self.replicas.iter() {
-            let count = match &replica.count {
-                Value::String(text) => text.parse().ok(),
-                number => number.as_u64().and_then(|count| count.try_into().ok()),
+            let count = match replica.count.as_str() {
+                Some(text) => text.parse().ok(),
+                None => replica
+                    .count
+                    .as_u64()
+                    .and_then(|count| count.try_into().ok()),
             };
             if let Some(count) = count {
                 let name = replica.name.clone();

@@ -90,7 +90,9 @@ fn write_sorted(value: &Value, text: &mut String) {
             }
             text.push('}');
         }
-        other => text.push_str(&other.to_string()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            text.push_str(&value.to_string());
+        }
     }
 }
 
@@ -196,7 +198,7 @@ pub(super) fn fix_references(set: &mut Set, file: &str) -> Result<(), KustomizeE
     }
 }
 
-/// A `roleRef` names a Role or a ClusterRole, and only the right one follows a rename.
+/// A `roleRef` names a Role or a `ClusterRole`, and only the right one follows a rename.
 fn role_fits(referrer: &Value, path: &[String], kind: &str) -> bool {
     path.first().map(String::as_str) != Some("roleRef")
         || referrer.pointer("/roleRef/kind").and_then(Value::as_str) == Some(kind)

@@ -72,7 +72,7 @@ pub(super) fn run(set: &mut Set, namespace: &str) {
 
 fn set_if_present(value: &mut Value, path: &str, namespace: &str) {
     fields::visit(value, &fields::parts(path), &mut |field| {
-        *field = json!(namespace)
+        *field = json!(namespace);
     });
 }
 

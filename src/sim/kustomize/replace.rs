@@ -153,9 +153,12 @@ fn write(
 ) -> Result<(), KustomizeError> {
     let before = resource.id();
     let mut count = 0;
-    let template = options.create.then(|| match value {
-        Value::Object(_) => Value::Object(Map::new()),
-        _ => Value::Null,
+    let template = options.create.then(|| {
+        if value.is_object() {
+            Value::Object(Map::new())
+        } else {
+            Value::Null
+        }
     });
     visit(
         &mut resource.value,
@@ -193,10 +196,9 @@ fn replaced(field: &Value, value: &Value, options: &FieldOptions) -> Value {
         };
     };
     let old = field.as_str().unwrap_or_default();
-    let new = match &value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let new = value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned);
     let mut pieces: Vec<String> = old.split(delimiter).map(str::to_owned).collect();
     match usize::try_from(options.index) {
         Err(_before_the_first) => pieces.insert(0, new),
@@ -265,14 +267,14 @@ fn visit(
     };
     match (first, value) {
         (Step::Any, Value::Array(items)) => {
-            items
-                .iter_mut()
-                .for_each(|item| visit(item, rest, create, visit_value));
+            for item in items {
+                visit(item, rest, create, visit_value);
+            }
         }
         (Step::Where(field, wanted), Value::Array(items)) => {
             let fits = |item: &&mut Value| match item.get(field) {
                 Some(Value::String(text)) => text == wanted,
-                Some(other) => other.to_string() == *wanted,
+                Some(other) => serde_json::to_string(other).is_ok_and(|text| text == *wanted),
                 None => field.is_empty() && item.as_str() == Some(wanted),
             };
             items

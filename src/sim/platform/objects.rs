@@ -42,8 +42,12 @@ pub(super) async fn create_all(client: &Client, objects: &[Value]) -> Result<(),
         Some("Application") => 2,
         _ => 1,
     };
-    let of_turn =
-        |wanted: u8| objects.iter().filter(|object| turn(object) == wanted).collect::<Vec<_>>();
+    let of_turn = |wanted: u8| {
+        objects
+            .iter()
+            .filter(|object| turn(object) == wanted)
+            .collect::<Vec<_>>()
+    };
     for group in [of_turn(0), of_turn(1), of_turn(2)] {
         // Collected first: a stream over the closure itself is not `Send` for every lifetime.
         let creations: Vec<_> = group

@@ -41,7 +41,7 @@ pub(super) fn deliver_pushes(
                 match receiver.clone().oneshot(request).await {
                     Ok(answer) if answer.status().is_success() => {}
                     Ok(answer) => {
-                        tracing::warn!(status = %answer.status(), "a push event was refused")
+                        tracing::warn!(status = %answer.status(), "a push event was refused");
                     }
                     Err(never) => match never {},
                 }

@@ -43,7 +43,7 @@ fn every_application_of_the_default_scenario_renders() {
     let scenario =
         from_files(DEFAULT, Origin::Embedded, &embedded::files(DEFAULT)).expect("a scenario");
     let is_application = |object: &&Value| {
-        text(object, "/kind") == "Application" && text(object, "/spec/project") != ""
+        text(object, "/kind") == "Application" && !text(object, "/spec/project").is_empty()
     };
     let mut open: Vec<Value> = scenario
         .manifests
