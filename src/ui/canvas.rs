@@ -1,12 +1,14 @@
 //! Where screens draw: a buffer, a theme, and the only ways to put text into cells.
 //!
-//! Every text goes through [`text::harmless`] here, so that no screen can forget it.
+//! Every text goes through [`text::harmless`] here, so that no screen can forget it; also that of
+//! a library's widget, which takes its lines from [`Canvas::line`].
 
 use super::text;
 use super::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span as Piece};
 use std::borrow::Cow;
 
 /// A piece of text with a meaning.
@@ -101,6 +103,30 @@ impl Canvas<'_> {
         let columns = width_of(spans).min(row.width);
         let start = row.x + row.width - columns;
         self.spans(Rect::new(start, row.y, columns, 1), spans)
+    }
+
+    /// Builds a line for a library's widget, cut with `…`.
+    pub fn line(&self, spans: &[Span<'_>], columns: usize) -> Line<'static> {
+        let mut room = columns;
+        let pieces = spans.iter().map(|span| {
+            let content = text::harmless(&span.text);
+            let content = text::fit(&content, room).into_owned();
+            room -= text::width(&content).min(room);
+            Piece::styled(content, whole(self.style(span.role)))
+        });
+        pieces.collect()
+    }
+
+    /// Lets a library's widget draw into an area that is empty so far, and no further.
+    pub fn widget(&mut self, area: Rect, render: impl FnOnce(Rect, &mut Buffer)) {
+        let area = area.intersection(self.buffer.area);
+        let mut drawn = Buffer::empty(area);
+        render(area, &mut drawn);
+        for position in area.positions() {
+            if let (Some(to), Some(from)) = (self.buffer.cell_mut(position), drawn.cell(position)) {
+                to.clone_from(from);
+            }
+        }
     }
 
     /// Lays a style over an area.

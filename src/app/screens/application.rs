@@ -11,6 +11,9 @@ use crate::domain::object::{ObjectRef, Uid};
 use crate::engine::protocol::Ticket;
 use std::collections::HashSet;
 
+/// Owners that own each other would never end.
+const DEEPEST: usize = 33;
+
 /// Identifies a node of the tree from one tree to the next.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum NodeKey {
@@ -176,16 +179,13 @@ impl ApplicationScreen {
         let Some(siblings) = children.get(place) else {
             return;
         };
-        // Owners that own each other would never end.
-        if last.len() > 32 {
-            return;
-        }
         for (number, index) in siblings.iter().enumerate() {
             let mut guides = last.to_vec();
             guides.push(number + 1 == siblings.len());
-            let has_children = children
-                .get(index + 1)
-                .is_some_and(|below| !below.is_empty());
+            let has_children = guides.len() < DEEPEST
+                && children
+                    .get(index + 1)
+                    .is_some_and(|below| !below.is_empty());
             let folded = self
                 .tree
                 .nodes
@@ -198,7 +198,7 @@ impl ApplicationScreen {
                 folded,
                 last: guides.clone(),
             });
-            if !folded {
+            if has_children && !folded {
                 self.push_rows(Some(*index), children, &guides, rows);
             }
         }

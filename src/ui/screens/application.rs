@@ -2,9 +2,11 @@
 //!
 //! The summary has a fixed height, so that the tree never moves when a message comes or goes.
 
+mod outline;
+
 use super::{Visible, state_of};
 use crate::app::columns::{operation_text, revision_text, switches_text};
-use crate::app::screens::{ApplicationScreen, Loaded, TreeRow};
+use crate::app::screens::{ApplicationScreen, Loaded};
 use crate::app::state::State;
 use crate::domain::age::age_text;
 use crate::domain::application::{Application, ApplicationDetail, OperationView};
@@ -258,17 +260,18 @@ fn draw_tree(
         offset: screen.offset,
         cursor: Some(screen.position()),
     };
+    draw_objects(canvas, area, &slots, screen);
     let now = state.now.platform;
     table.draw(canvas, area, |index, painter| {
         let Some(row) = rows.get(index) else { return };
         match screen.node(row) {
             Some(node) => {
-                draw_node(painter, (row, node), now);
+                draw_node(painter, node, now);
                 if screen.is_marked(node) {
                     painter.mark();
                 }
             }
-            None => draw_root(painter, row, (&detail.row, now)),
+            None => draw_root(painter, &detail.row, now),
         }
     });
     if !screen.tree_known {
@@ -282,17 +285,48 @@ fn draw_tree(
     }
 }
 
-fn draw_root(
-    painter: &mut RowPainter<'_, '_>,
-    row: &TreeRow,
-    (app, now): (&Application, DateTime<Utc>),
+fn draw_objects(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    slots: &[Slot<'_>],
+    screen: &ApplicationScreen,
 ) {
-    let spans = [
-        span(Role::Accent, fold_glyph(row)),
-        span(Role::Muted, "Application "),
-        span(Role::Strong, &*app.object.name),
-    ];
-    painter.spans(0, &spans);
+    let Some(slot) = slots.first() else { return };
+    let below_header = Rect::new(
+        area.x + slot.x,
+        area.y + 1,
+        slot.width,
+        area.height.saturating_sub(1),
+    );
+    let column = usize::from(slot.width);
+    outline::draw(
+        canvas,
+        below_header.intersection(area),
+        (screen.rows(), screen.offset),
+        |row, room| match screen.node(row) {
+            Some(node) => node_label(node, column, room),
+            None => vec![
+                span(Role::Muted, "Application "),
+                span(Role::Strong, &*screen.object.name),
+            ],
+        },
+    );
+}
+
+fn node_label(node: &TreeNode, column: usize, room: usize) -> Vec<Span<'_>> {
+    let kind = span(Role::Muted, format!("{} ", kind_word(node, column)));
+    let role = if node.uid.is_some() {
+        Role::Text
+    } else {
+        Role::Missing
+    };
+    let room = room.saturating_sub(crate::ui::text::width(&kind.text));
+    let shown = crate::ui::text::harmless(&node.object.name);
+    let name = crate::ui::text::fit_middle(&shown, room).into_owned();
+    vec![kind, span(role, name)]
+}
+
+fn draw_root(painter: &mut RowPainter<'_, '_>, app: &Application, now: DateTime<Utc>) {
     draw_sync(painter, Some(app.sync), false);
     draw_health(painter, Some(app.health));
     let count = format!("{} objects", app.resources);
@@ -300,35 +334,7 @@ fn draw_root(
     draw_age(painter, app.created, now);
 }
 
-fn draw_node(
-    painter: &mut RowPainter<'_, '_>,
-    (row, node): (&TreeRow, &TreeNode),
-    now: DateTime<Utc>,
-) {
-    let fold = if row.has_children {
-        Role::Accent
-    } else {
-        Role::Border
-    };
-    let mut spans = vec![
-        span(Role::Border, guides(row)),
-        span(fold, fold_glyph(row)),
-        span(
-            Role::Muted,
-            format!("{} ", kind_word(node, painter.width(0))),
-        ),
-    ];
-    let name = if node.uid.is_some() {
-        Role::Text
-    } else {
-        Role::Missing
-    };
-    let room = painter
-        .width(0)
-        .saturating_sub(usize::from(crate::ui::canvas::width_of(&spans)));
-    let shown = crate::ui::text::harmless(&node.object.name);
-    spans.push(span(name, crate::ui::text::fit_middle(&shown, room)));
-    painter.spans(0, &spans);
+fn draw_node(painter: &mut RowPainter<'_, '_>, node: &TreeNode, now: DateTime<Utc>) {
     draw_sync(painter, node.sync, node.requires_pruning);
     draw_health(painter, node.health);
     draw_facts(painter, node, now);
@@ -409,28 +415,4 @@ fn draw_age(painter: &mut RowPainter<'_, '_>, at: Option<DateTime<Utc>>, now: Da
     if let Some(at) = at {
         painter.text(4, &age_text(at, now), Role::Muted);
     }
-}
-
-fn fold_glyph(row: &TreeRow) -> String {
-    match (row.has_children, row.folded) {
-        (false, _) if row.depth == 0 => "  ".to_owned(),
-        (false, _) => "─ ".to_owned(),
-        (true, true) => format!("{} ", glyph::CLOSED),
-        (true, false) => format!("{} ", glyph::OPEN),
-    }
-}
-
-fn guides(row: &TreeRow) -> String {
-    let mut text = String::new();
-    let levels = row.last.len();
-    for (at, last) in row.last.iter().enumerate() {
-        let own = at + 1 == levels;
-        text.push_str(match (own, last) {
-            (true, true) => "└─",
-            (true, false) => "├─",
-            (false, true) => "  ",
-            (false, false) => "│ ",
-        });
-    }
-    text
 }
