@@ -78,7 +78,12 @@ fn refused_push_says_why_and_a_push_to_a_new_name_makes_the_repository() {
     assert!(listed.contains("refs/heads/main"), "{listed}");
 
     let output = std::process::Command::new("git")
-        .args(["ls-remote", &format!("{url}/my/own.git")])
+        .args([
+            "push",
+            &format!("{url}/my/own.git"),
+            "HEAD:refs/heads/other",
+        ])
+        .current_dir(&folder)
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("HOME", demo.home.path())
         .output()

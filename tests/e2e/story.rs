@@ -57,7 +57,9 @@ fn story_is_told_by_keys() {
 
     toggle_self_heal(&mut demo);
     demo.terminal.until("self-heal is off", |screen| {
-        let row = screen.lines().find(|line| line.contains("▸ guestbook-dev"));
+        let row = screen
+            .lines()
+            .find(|line| line.contains("▸") && line.contains("guestbook-dev"));
         row.is_some_and(|row| row.contains("auto prune"))
     });
     patch_image(&demo, "1.1.0");
@@ -135,7 +137,9 @@ fn delete_by_keys(demo: &mut Demo) {
     demo.terminal.press("enter");
     demo.terminal
         .until_within(A_MINUTE, "catalog is gone", |screen| {
-            !screen.lines().any(|line| line.contains("▸ catalog"))
+            !screen
+                .lines()
+                .any(|line| line.contains("▸") && line.contains("catalog"))
         });
     let left = demo.kubectl(&["-n", "catalog", "get", "deploy,service", "-o", "name"]);
     assert_eq!(

@@ -48,6 +48,10 @@ pub(super) fn prepare_create(
     }
     if kind.status {
         json::set_or_remove(object, "status", None);
+        if !kind.custom {
+            // A built-in object always has a status, be it empty.
+            object["status"] = json!({});
+        }
     }
     if kind.is("", "Namespace") {
         adopt_namespace(object);

@@ -82,6 +82,15 @@ fn add_to_templates(resource: &mut Resource, what: &str, pairs: &Pairs) {
     for path in metadata {
         add(resource, &format!("{path}/{what}"), true, pairs);
     }
+    let claims = resource.value.pointer("/spec/volumeClaimTemplates");
+    if what == "labels" && resource.kind() == "StatefulSet" && claims.is_some() {
+        add(
+            resource,
+            "spec/volumeClaimTemplates/metadata/labels",
+            true,
+            pairs,
+        );
+    }
 }
 
 /// Selectors in affinity rules and spread constraints of pods.
@@ -127,18 +136,6 @@ fn add_to_selectors(resource: &mut Resource, pairs: &Pairs) {
                 resource,
                 &format!("spec/template/spec/{path}"),
                 false,
-                pairs,
-            );
-        }
-        if resource
-            .value
-            .pointer("/spec/volumeClaimTemplates")
-            .is_some()
-        {
-            add(
-                resource,
-                "spec/volumeClaimTemplates/metadata/labels",
-                true,
                 pairs,
             );
         }
