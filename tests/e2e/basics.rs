@@ -20,7 +20,7 @@ fn demo_is_synced_and_healthy_within_ten_seconds_and_quits() {
             "guestbook-staging",
             "demo-app-dev",
             "demo-app-staging",
-            "catalog",
+            "edge",
         ]
         .iter()
         .all(|name| well(name))

@@ -98,17 +98,23 @@ impl Demo {
     /// Moves the cursor to an Application by filtering for it.
     pub(crate) fn select(&mut self, name: &str) {
         self.terminal.press("/");
+        self.terminal.until("opened the prompt", |screen| {
+            screen
+                .lines()
+                .last()
+                .is_some_and(|line| line.trim_start().starts_with('/'))
+        });
+        // What was filtered for before goes first.
+        self.terminal.press("ctrl-u");
         self.terminal.types(name);
         self.terminal.press("enter");
         self.terminal.sees_line(&["▸", name]);
     }
 
-    /// Leaves filters, trees and dialogs: back to all Applications.
+    /// Leaves trees and other screens: back to the Applications.
     pub(crate) fn back_to_all(&mut self) {
         self.terminal.types(":apps\r");
         self.terminal.sees("Applications(all)");
-        self.terminal.press("esc");
-        self.terminal.sees_line(&["guestbook-dev"]);
     }
 }
 
