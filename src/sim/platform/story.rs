@@ -93,26 +93,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 async fn play_sync(client: &Client, clock: &PlatformClock, sync: &SeedSync) -> Result<(), Failure> {
     let resource = objects::resource_of("argoproj.io/v1alpha1", "Application");
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &sync.namespace, &resource);
-    let application = api.get(&sync.application).await?;
-    let mut request = json!({"revision": sync.revision, "syncStrategy": {"hook": {}}});
-    if sync.revision.is_empty() {
-        request = json!({"syncStrategy": {"hook": {}}});
-    }
-    let options = application.data.pointer("/spec/syncPolicy/syncOptions");
-    if let (Some(options), Some(map)) = (options, request.as_object_mut()) {
-        map.insert("syncOptions".to_owned(), options.clone());
-    }
-    let patch = json!({
-        "metadata": {"resourceVersion": application.metadata.resource_version},
-        "operation": {"initiatedBy": {"username": sync.by}, "sync": request},
-        "status": {"operationState": null},
-    });
-    api.patch(
-        &sync.application,
-        &PatchParams::default(),
-        &Patch::Merge(&patch),
-    )
-    .await?;
+    ask(&api, sync).await?;
     let is_over = |found: Option<&DynamicObject>| {
         found.is_some_and(|application| {
             application.data.get("operation").is_none_or(Value::is_null)
@@ -125,6 +106,39 @@ async fn play_sync(client: &Client, clock: &PlatformClock, sync: &SeedSync) -> R
     tokio::select! {
         over = await_condition(api, &sync.application, is_over) => over.map(drop).map_err(Failure::from),
         () = clock.sleep(SYNC_PATIENCE) => Err("it did not end within a minute".into()),
+    }
+}
+
+/// How often a patch is made again after the controller has written in between.
+const ATTEMPTS: usize = 20;
+
+async fn ask(api: &Api<DynamicObject>, sync: &SeedSync) -> Result<(), Failure> {
+    let mut attempt = 1;
+    loop {
+        let application = api.get(&sync.application).await?;
+        let mut request = json!({"syncStrategy": {"hook": {}}});
+        if !sync.revision.is_empty() {
+            request["revision"] = json!(sync.revision);
+        }
+        if let Some(options) = application.data.pointer("/spec/syncPolicy/syncOptions") {
+            request["syncOptions"] = options.clone();
+        }
+        let patch = json!({
+            "metadata": {"resourceVersion": application.metadata.resource_version},
+            "operation": {"initiatedBy": {"username": sync.by}, "sync": request},
+            "status": {"operationState": null},
+        });
+        let params = PatchParams::default();
+        match api
+            .patch(&sync.application, &params, &Patch::Merge(&patch))
+            .await
+        {
+            Ok(_) => return Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 && attempt < ATTEMPTS => {
+                attempt += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 
