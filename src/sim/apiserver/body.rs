@@ -35,7 +35,7 @@ pub(super) fn decode(media: &str, bytes: &Bytes) -> Result<Value, ApiError> {
         "application/yaml" => from_yaml(bytes),
         protobuf::MEDIA => protobuf::decode(bytes).map_err(|error| match error {
             ProtobufError::Malformed => ApiError::bad_request(error.to_string()),
-            ProtobufError::UnknownKind(_) => {
+            ProtobufError::UnknownKind(_) | ProtobufError::UnknownField { .. } => {
                 ApiError::new(415, "UnsupportedMediaType", error.to_string())
             }
         }),

@@ -1,10 +1,13 @@
 //! Reads the protobuf bodies that typed clients send (`kubectl create`, `kubectl auth`).
 //!
 //! A body is `k8s\0` and a `runtime.Unknown` with the kind and the object's bytes. `messages` lists
-//! the fields of the kinds that such clients create; what is not listed there is answered with
-//! 415, never dropped silently at the top: a kind without a table is refused.
+//! the fields of the kinds that such clients create. What is not listed there is refused, never
+//! dropped silently: a kind without a table, and a field without an entry that holds anything.
+//! Not here: writing protobuf, which no client insists on.
 
+mod autoscaling;
 mod messages;
+mod networking;
 
 use base64::Engine as _;
 use messages::{Field, Shape};
@@ -22,6 +25,30 @@ pub(super) enum ProtobufError {
     /// A kind whose fields are not known here.
     #[error("protobuf bodies of kind {0} are not read; send JSON")]
     UnknownKind(String),
+    /// A field that is not known here, and is set.
+    #[error("field {number} of {path} is not read from protobuf bodies; send JSON")]
+    UnknownField {
+        /// Kind and path of the message that holds it.
+        path: String,
+        number: u64,
+    },
+}
+
+impl ProtobufError {
+    /// Adds a step in front of the path of an unknown field.
+    fn within(self, step: &str) -> Self {
+        match self {
+            Self::UnknownField { path, number } if path.is_empty() => Self::UnknownField {
+                path: step.to_owned(),
+                number,
+            },
+            Self::UnknownField { path, number } => Self::UnknownField {
+                path: format!("{step}.{path}"),
+                number,
+            },
+            Self::Malformed | Self::UnknownKind(_) => self,
+        }
+    }
 }
 
 /// Decodes a body into the object that its JSON form would be.
@@ -45,12 +72,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Value, ProtobufError> {
             (_, _) => {}
         }
     }
-    let fields =
-        messages::of_kind(&kind).ok_or_else(|| ProtobufError::UnknownKind(kind.clone()))?;
+    let fields = messages::of_kind(&api_version, &kind)
+        .ok_or_else(|| ProtobufError::UnknownKind(kind.clone()))?;
+    let read = message(raw, fields).map_err(|error| error.within(&kind))?;
     let mut object = Map::new();
     object.insert("apiVersion".to_owned(), api_version.into());
     object.insert("kind".to_owned(), kind.into());
-    object.extend(message(raw, fields)?);
+    object.extend(read);
     Ok(Value::Object(object))
 }
 
@@ -122,10 +150,22 @@ fn message(bytes: &[u8], fields: &[Field]) -> Result<Map<String, Value>, Protobu
     for part in Parts(bytes) {
         let (number, wire) = part?;
         if let Some(field) = fields.iter().find(|field| field.0 == number) {
-            put(&mut object, field, &wire)?;
+            put(&mut object, field, &wire).map_err(|error| error.within(field.1))?;
+        } else if is_set(&wire) {
+            let path = String::new();
+            return Err(ProtobufError::UnknownField { path, number });
         }
     }
     Ok(object)
+}
+
+/// Says whether a field holds anything: Go writes its empty strings and structures too, and zeros.
+fn is_set(wire: &Wire<'_>) -> bool {
+    match wire {
+        Wire::Number(value) => *value != 0,
+        // What is no message is a text.
+        Wire::Bytes(bytes) => Parts(bytes).any(|part| part.map_or(true, |(_, one)| is_set(&one))),
+    }
 }
 
 fn put(
@@ -152,6 +192,10 @@ fn put(
         }
         (Shape::Messages(fields), Wire::Bytes(bytes)) => {
             push(object, name, message(bytes, fields)?.into());
+        }
+        (Shape::Inline(fields), Wire::Bytes(bytes)) => object.extend(message(bytes, fields)?),
+        (Shape::Quantity, Wire::Bytes(bytes)) => {
+            object.insert((*name).to_owned(), quantity(bytes)?.into());
         }
         (Shape::Map(value), Wire::Bytes(bytes)) => put_entry(object, name, bytes, *value)?,
         (Shape::IntOrText, Wire::Bytes(bytes)) => {
@@ -230,7 +274,11 @@ mod tests {
     }
 
     fn body(kind: &str, raw: &[u8]) -> Vec<u8> {
-        let meta = [field(1, b"v1"), field(2, kind.as_bytes())].concat();
+        typed("v1", kind, raw)
+    }
+
+    fn typed(api_version: &str, kind: &str, raw: &[u8]) -> Vec<u8> {
+        let meta = [field(1, api_version.as_bytes()), field(2, kind.as_bytes())].concat();
         [b"k8s\0".to_vec(), field(1, &meta), field(2, raw)].concat()
     }
 
@@ -248,6 +296,94 @@ mod tests {
                 "apiVersion": "v1", "kind": "ConfigMap",
                 "metadata": {"name": "one"}, "data": {"key": "value"},
             })
+        );
+    }
+
+    #[test]
+    fn the_rules_of_an_ingress_are_read() {
+        let port = [field(1, b""), vec![0x10, 0x50]].concat();
+        let service = [field(1, b"web"), field(2, &port)].concat();
+        let path = [
+            field(1, b"/"),
+            field(2, &field(4, &service)),
+            field(3, b"Prefix"),
+        ]
+        .concat();
+        let http = field(1, &field(1, &path));
+        let rule = [field(1, b"a.example.org"), field(2, &http)].concat();
+        let tls = [field(1, b"a.example.org"), field(2, b"cert")].concat();
+        let spec = [field(2, &tls), field(3, &rule)].concat();
+        let body = typed("networking.k8s.io/v1", "Ingress", &field(2, &spec));
+
+        let object = decode(&body).expect("read");
+
+        assert_eq!(
+            object.get("spec"),
+            Some(&json!({
+                "tls": [{"hosts": ["a.example.org"], "secretName": "cert"}],
+                "rules": [{"host": "a.example.org", "http": {"paths": [{
+                    "path": "/", "pathType": "Prefix",
+                    "backend": {"service": {"name": "web", "port": {"number": 80}}},
+                }]}}],
+            }))
+        );
+    }
+
+    #[test]
+    fn autoscalers_of_both_versions_are_read() {
+        let target = [
+            field(1, b"Deployment"),
+            field(2, b"web"),
+            field(3, b"apps/v1"),
+        ]
+        .concat();
+        let bounds = vec![0x10, 1, 0x18, 4];
+        let reference = json!({"kind": "Deployment", "name": "web", "apiVersion": "apps/v1"});
+        // A status is always written, with its zeros.
+        let status = field(3, &[0x18, 0, 0x20, 0]);
+
+        let spec = [field(1, &target), bounds.clone(), vec![0x20, 80]].concat();
+        let raw = [field(2, &spec), status.clone()].concat();
+        let first = decode(&typed("autoscaling/v1", "HorizontalPodAutoscaler", &raw));
+        let aim = [field(1, b"Utilization"), vec![0x20, 80]].concat();
+        let resource = [field(1, b"cpu"), field(2, &aim)].concat();
+        let metric = [field(1, b"Resource"), field(4, &resource)].concat();
+        let spec = [field(1, &target), bounds, field(4, &metric)].concat();
+        let raw = [field(2, &spec), status].concat();
+        let second = decode(&typed("autoscaling/v2", "HorizontalPodAutoscaler", &raw));
+
+        assert_eq!(
+            first.expect("read").get("spec"),
+            Some(&json!({
+                "scaleTargetRef": reference, "minReplicas": 1, "maxReplicas": 4,
+                "targetCPUUtilizationPercentage": 80,
+            }))
+        );
+        assert_eq!(
+            second.expect("read").get("spec"),
+            Some(&json!({
+                "scaleTargetRef": reference, "minReplicas": 1, "maxReplicas": 4,
+                "metrics": [{"type": "Resource", "resource": {
+                    "name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80},
+                }}],
+            }))
+        );
+    }
+
+    #[test]
+    fn a_field_that_is_not_known_is_refused_where_it_is_set() {
+        let unset = field(
+            2,
+            &[field(9, b""), vec![0x50, 0], field(11, &[0x08, 0])].concat(),
+        );
+        let set = field(2, &[field(1, b"kept"), field(9, b"lost")].concat());
+
+        assert!(decode(&body("Namespace", &unset)).is_ok());
+        let refused = decode(&body("Namespace", &set)).expect_err("refused");
+
+        assert_eq!(
+            refused.to_string(),
+            "field 9 of Namespace.spec is not read from protobuf bodies; send JSON"
         );
     }
 

@@ -8,12 +8,19 @@ pub(super) type Field = (u64, &'static str, Shape);
 pub(super) enum Shape {
     Text,
     Texts,
-    Int { keep_zero: bool },
-    Bool { keep_false: bool },
+    Int {
+        keep_zero: bool,
+    },
+    Bool {
+        keep_false: bool,
+    },
     Message(&'static [Field]),
     Messages(&'static [Field]),
     Map(Entry),
     IntOrText,
+    Quantity,
+    /// A message whose fields are the outer one's in JSON (embedded in Go).
+    Inline(&'static [Field]),
 }
 
 /// What the entries of a map hold.
@@ -24,12 +31,13 @@ pub(super) enum Entry {
     Quantity,
 }
 
+use super::{autoscaling, networking};
 use Shape::{IntOrText, Map, Message, Messages, Text, Texts};
 
 /// A plain number: zero means that it is not set.
-const INT: Shape = Shape::Int { keep_zero: false };
+pub(super) const INT: Shape = Shape::Int { keep_zero: false };
 /// A number that may be set to zero.
-const SET_INT: Shape = Shape::Int { keep_zero: true };
+pub(super) const SET_INT: Shape = Shape::Int { keep_zero: true };
 const BOOL: Shape = Shape::Bool { keep_false: false };
 const SET_BOOL: Shape = Shape::Bool { keep_false: true };
 const TEXT_MAP: Shape = Map(Entry::Text);
@@ -53,7 +61,7 @@ const METADATA: &[Field] = &[
     (13, "ownerReferences", Messages(OWNER)),
     (14, "finalizers", Texts),
 ];
-const META: Field = (1, "metadata", Message(METADATA));
+pub(super) const META: Field = (1, "metadata", Message(METADATA));
 const NAMED: &[Field] = &[(1, "name", Text)];
 
 const NAMESPACE: &[Field] = &[META, (2, "spec", Message(&[(1, "finalizers", Texts)]))];
@@ -77,7 +85,7 @@ const SERVICE_ACCOUNT: &[Field] = &[
     (4, "automountServiceAccountToken", SET_BOOL),
 ];
 
-const SELECTOR: &[Field] = &[
+pub(super) const SELECTOR: &[Field] = &[
     (1, "matchLabels", TEXT_MAP),
     (
         2,
@@ -228,50 +236,6 @@ const SERVICE: &[Field] = &[
         ]),
     ),
 ];
-const BACKEND: &[Field] = &[(
-    4,
-    "service",
-    Message(&[
-        (1, "name", Text),
-        (2, "port", Message(&[(1, "name", Text), (2, "number", INT)])),
-    ]),
-)];
-const INGRESS: &[Field] = &[
-    META,
-    (
-        2,
-        "spec",
-        Message(&[
-            (1, "defaultBackend", Message(BACKEND)),
-            (
-                2,
-                "tls",
-                Messages(&[(1, "hosts", Texts), (2, "secretName", Text)]),
-            ),
-            (
-                3,
-                "rules",
-                Messages(&[
-                    (1, "host", Text),
-                    (
-                        2,
-                        "http",
-                        Message(&[(
-                            1,
-                            "paths",
-                            Messages(&[
-                                (1, "path", Text),
-                                (2, "backend", Message(BACKEND)),
-                                (3, "pathType", Text),
-                            ]),
-                        )]),
-                    ),
-                ]),
-            ),
-            (4, "ingressClassName", Text),
-        ]),
-    ),
-];
 const ROLE: &[Field] = &[
     META,
     (
@@ -376,7 +340,7 @@ const DELETE_OPTIONS: &[Field] = &[
 const EVICTION: &[Field] = &[META, (2, "deleteOptions", Message(DELETE_OPTIONS))];
 
 /// Returns the fields of a kind; `None` for one that is not read.
-pub(super) fn of_kind(kind: &str) -> Option<&'static [Field]> {
+pub(super) fn of_kind(api_version: &str, kind: &str) -> Option<&'static [Field]> {
     Some(match kind {
         "Namespace" => NAMESPACE,
         "ConfigMap" => CONFIG_MAP,
@@ -387,7 +351,9 @@ pub(super) fn of_kind(kind: &str) -> Option<&'static [Field]> {
         "Job" => JOB,
         "CronJob" => CRON_JOB,
         "Service" => SERVICE,
-        "Ingress" => INGRESS,
+        "Ingress" if api_version == "networking.k8s.io/v1" => networking::INGRESS,
+        "HorizontalPodAutoscaler" if api_version == "autoscaling/v1" => autoscaling::V1,
+        "HorizontalPodAutoscaler" if api_version == "autoscaling/v2" => autoscaling::V2,
         "Role" | "ClusterRole" => ROLE,
         "RoleBinding" | "ClusterRoleBinding" => ROLE_BINDING,
         "PodDisruptionBudget" => DISRUPTION_BUDGET,
