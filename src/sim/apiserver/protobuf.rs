@@ -8,6 +8,7 @@
 mod autoscaling;
 mod messages;
 mod networking;
+mod pods;
 
 use base64::Engine as _;
 use messages::{Field, Shape};
@@ -189,6 +190,9 @@ fn put(
             if !inner.is_empty() {
                 object.insert((*name).to_owned(), inner.into());
             }
+        }
+        (Shape::Marker(fields), Wire::Bytes(bytes)) => {
+            object.insert((*name).to_owned(), message(bytes, fields)?.into());
         }
         (Shape::Messages(fields), Wire::Bytes(bytes)) => {
             push(object, name, message(bytes, fields)?.into());

@@ -15,6 +15,8 @@ pub(super) enum Shape {
         keep_false: bool,
     },
     Message(&'static [Field]),
+    /// A message that says something even when it is empty.
+    Marker(&'static [Field]),
     Messages(&'static [Field]),
     Map(Entry),
     IntOrText,
@@ -31,16 +33,16 @@ pub(super) enum Entry {
     Quantity,
 }
 
-use super::{autoscaling, networking};
+use super::{autoscaling, networking, pods};
 use Shape::{IntOrText, Map, Message, Messages, Text, Texts};
 
 /// A plain number: zero means that it is not set.
 pub(super) const INT: Shape = Shape::Int { keep_zero: false };
 /// A number that may be set to zero.
 pub(super) const SET_INT: Shape = Shape::Int { keep_zero: true };
-const BOOL: Shape = Shape::Bool { keep_false: false };
-const SET_BOOL: Shape = Shape::Bool { keep_false: true };
-const TEXT_MAP: Shape = Map(Entry::Text);
+pub(super) const BOOL: Shape = Shape::Bool { keep_false: false };
+pub(super) const SET_BOOL: Shape = Shape::Bool { keep_false: true };
+pub(super) const TEXT_MAP: Shape = Map(Entry::Text);
 
 const OWNER: &[Field] = &[
     (1, "kind", Text),
@@ -62,7 +64,7 @@ const METADATA: &[Field] = &[
     (14, "finalizers", Texts),
 ];
 pub(super) const META: Field = (1, "metadata", Message(METADATA));
-const NAMED: &[Field] = &[(1, "name", Text)];
+pub(super) const NAMED: &[Field] = &[(1, "name", Text)];
 
 const NAMESPACE: &[Field] = &[META, (2, "spec", Message(&[(1, "finalizers", Texts)]))];
 const CONFIG_MAP: &[Field] = &[
@@ -97,55 +99,8 @@ pub(super) const SELECTOR: &[Field] = &[
         ]),
     ),
 ];
-const CONTAINER: &[Field] = &[
-    (1, "name", Text),
-    (2, "image", Text),
-    (3, "command", Texts),
-    (4, "args", Texts),
-    (5, "workingDir", Text),
-    (
-        6,
-        "ports",
-        Messages(&[
-            (1, "name", Text),
-            (2, "hostPort", INT),
-            (3, "containerPort", INT),
-            (4, "protocol", Text),
-            (5, "hostIP", Text),
-        ]),
-    ),
-    (7, "env", Messages(&[(1, "name", Text), (2, "value", Text)])),
-    (
-        8,
-        "resources",
-        Message(&[
-            (1, "limits", Map(Entry::Quantity)),
-            (2, "requests", Map(Entry::Quantity)),
-        ]),
-    ),
-    (13, "terminationMessagePath", Text),
-    (14, "imagePullPolicy", Text),
-    (16, "stdin", BOOL),
-    (17, "stdinOnce", BOOL),
-    (18, "tty", BOOL),
-    (20, "terminationMessagePolicy", Text),
-];
-const POD_SPEC: &[Field] = &[
-    (2, "containers", Messages(CONTAINER)),
-    (3, "restartPolicy", Text),
-    (4, "terminationGracePeriodSeconds", SET_INT),
-    (5, "activeDeadlineSeconds", SET_INT),
-    (6, "dnsPolicy", Text),
-    (7, "nodeSelector", TEXT_MAP),
-    (8, "serviceAccountName", Text),
-    (10, "nodeName", Text),
-    (11, "hostNetwork", BOOL),
-    (15, "imagePullSecrets", Messages(NAMED)),
-    (19, "schedulerName", Text),
-    (20, "initContainers", Messages(CONTAINER)),
-];
-const TEMPLATE: &[Field] = &[META, (2, "spec", Message(POD_SPEC))];
-const POD: &[Field] = &[META, (2, "spec", Message(POD_SPEC))];
+const TEMPLATE: &[Field] = &[META, (2, "spec", Message(pods::SPEC))];
+const POD: &[Field] = &[META, (2, "spec", Message(pods::SPEC))];
 const DEPLOYMENT: &[Field] = &[
     META,
     (
