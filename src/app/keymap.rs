@@ -2,7 +2,7 @@
 //!
 //! A keymap is a trie for each scope: sequences of keys are possible, and a half-typed one shows
 //! its continuations. The scope of the screen is asked first, then its family (`table`, `text`),
-//! then `global`. Keymap files are read by [`file`]; every command can be bound again by its id.
+//! then `global`. Keymap files are read by [`mod@file`]; every command can be bound again by its id.
 
 pub mod file;
 mod trie;
