@@ -12,6 +12,7 @@ pub mod kubelet;
 pub mod kustomize;
 pub mod manifests;
 pub mod platform;
+pub mod prometheus;
 pub mod rng;
 pub mod scenario;
 pub mod webhook;
