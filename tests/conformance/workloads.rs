@@ -118,6 +118,26 @@ fn get_all(kubectl: &Kubectl) -> Check {
     Ok(())
 }
 
+const NIGHTLY: &str = "
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+spec:
+  schedule: 30 2 * * *
+  suspend: true
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers:
+            - name: report
+              image: busybox:1
+              env: [{name: SELF, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]
+              volumeMounts: [{name: queries, mountPath: /queries}, {name: scratch, mountPath: /scratch}]
+          volumes: [{name: queries, configMap: {name: colors}}, {name: scratch, emptyDir: {}}]
+";
+
 fn others(kubectl: &Kubectl) -> Check {
     kubectl.must(&["expose", "deploy/web", "--port=80"])?;
     let address = kubectl.must(&["get", "svc", "web", "-o", "jsonpath={.spec.clusterIP}"])?;
@@ -133,6 +153,12 @@ fn others(kubectl: &Kubectl) -> Check {
     kubectl.must(&["run", "single", "--image=busybox:1", "--restart=Never"])?;
     kubectl.must(&["delete", "pod", "single", "--now"])?;
     kubectl.must(&["delete", "hpa", "web"])?;
+    kubectl.must_feed(&["create", "-f", "-"], NIGHTLY)?;
+    kubectl.must(&["create", "job", "tonight", "--from=cronjob/nightly"])?;
+    let template = "jsonpath={.spec.template.spec.volumes[*].configMap.name} {.spec.template.spec.containers[0].env[0].valueFrom.fieldRef.fieldPath}";
+    let copied = kubectl.must(&["get", "job", "tonight", "-o", template])?;
+    equals("copied template", &copied, "colors metadata.name")?;
+    kubectl.must(&["delete", "cronjob/nightly", "job/tonight"])?;
     Ok(())
 }
 
