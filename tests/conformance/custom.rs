@@ -33,15 +33,20 @@ fn group(kubectl: &Kubectl) -> String {
     format!("v{}.example.org", kubectl.version.replace('.', "-"))
 }
 
+/// Each has names of its own as well: `kubectl explain` goes by the resource alone when groups come and go.
+fn short(kubectl: &Kubectl) -> String {
+    kubectl.version.replace('.', "")
+}
+
 fn definition(kubectl: &Kubectl) -> Check {
     let text = "
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
-metadata: {name: ships.GROUP}
+metadata: {name: shipsSHORT.GROUP}
 spec:
   group: GROUP
   scope: Namespaced
-  names: {plural: ships, singular: ship, kind: Ship, shortNames: [shSHORT], categories: [fleetSHORT]}
+  names: {plural: shipsSHORT, singular: shipSHORT, kind: ShipSHORT, shortNames: [shSHORT], categories: [fleetSHORT]}
   versions:
     - name: v1
       served: true
@@ -62,34 +67,30 @@ spec:
                 crew: {type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [name], items: {type: object, required: [name], properties: {name: {type: string}, role: {type: string}}}}
             status: {type: object, properties: {oars: {type: integer}}}
 ";
-    let short = kubectl.version.replace('.', "");
     let text = text
         .replace("GROUP", &group(kubectl))
-        .replace("SHORT", &short);
+        .replace("SHORT", &short(kubectl));
     kubectl.must_feed(&["apply", "-f", "-"], &text)?;
-    let name = format!("crd/ships.{}", group(kubectl));
+    let name = format!("crd/{}", ships(kubectl));
     kubectl.must(&[
         "wait",
         "--for=condition=Established",
         &name,
         "--timeout=20s",
     ])?;
-    let explained = kubectl.must(&[
-        "explain",
-        &format!("ships.{}", group(kubectl)),
-        "--recursive",
-    ])?;
+    let explained = kubectl.must(&["explain", &ships(kubectl), "--recursive"])?;
     contains("explain", &explained, "oars")
 }
 
 fn ship(kubectl: &Kubectl, spec: &str) -> String {
     let group = group(kubectl);
-    format!("apiVersion: {group}/v1\nkind: Ship\nmetadata: {{name: argo}}\nspec: {spec}\n")
+    let short = short(kubectl);
+    format!("apiVersion: {group}/v1\nkind: Ship{short}\nmetadata: {{name: argo}}\nspec: {spec}\n")
 }
 
-/// The resource with its group; short names would do, but not for every kubectl at once.
+/// The resource with its group.
 fn ships(kubectl: &Kubectl) -> String {
-    format!("ships.{}", group(kubectl))
+    format!("ships{}.{}", short(kubectl), group(kubectl))
 }
 
 fn validated(kubectl: &Kubectl) -> Check {
@@ -125,7 +126,7 @@ fn validated(kubectl: &Kubectl) -> Check {
     let table = kubectl.must(&["get", &resource])?;
     contains("columns", &table, "OARS")?;
     contains("columns", &table, "square")?;
-    let short = kubectl.version.replace('.', "");
+    let short = short(kubectl);
     contains(
         "short name",
         &kubectl.must(&["get", &format!("sh{short}")])?,
@@ -244,7 +245,7 @@ fn application(kubectl: &Kubectl) -> Check {
 }
 
 fn removed(kubectl: &Kubectl) -> Check {
-    let name = format!("ships.{}", group(kubectl));
+    let name = ships(kubectl);
     kubectl.must(&["delete", "crd", &name, "--timeout=30s"])?;
     kubectl.run(&["get", &name]).must_fail_with("the server")
 }
