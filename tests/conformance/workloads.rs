@@ -158,7 +158,9 @@ fn others(kubectl: &Kubectl) -> Check {
     let template = "jsonpath={.spec.template.spec.volumes[*].configMap.name} {.spec.template.spec.containers[0].env[0].valueFrom.fieldRef.fieldPath}";
     let copied = kubectl.must(&["get", "job", "tonight", "-o", template])?;
     equals("copied template", &copied, "colors metadata.name")?;
-    kubectl.must(&["delete", "cronjob/nightly", "job/tonight"])?;
+    // The job goes first: it belongs to the cron job and would go with it.
+    kubectl.must(&["delete", "job/tonight"])?;
+    kubectl.must(&["delete", "cronjob/nightly"])?;
     Ok(())
 }
 

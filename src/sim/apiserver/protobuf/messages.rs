@@ -140,6 +140,10 @@ const JOB_SPEC: &[Field] = &[
     (8, "ttlSecondsAfterFinished", SET_INT),
     (9, "completionMode", Text),
     (10, "suspend", SET_BOOL),
+    (12, "backoffLimitPerIndex", SET_INT),
+    (13, "maxFailedIndexes", SET_INT),
+    (14, "podReplacementPolicy", Text),
+    (15, "managedBy", Text),
 ];
 const JOB: &[Field] = &[META, (2, "spec", Message(JOB_SPEC))];
 const CRON_JOB: &[Field] = &[
