@@ -16,6 +16,7 @@ pub mod ownership;
 pub mod pods;
 pub mod replicaset;
 pub mod revisions;
+pub mod rollouts;
 pub mod runtime;
 pub mod scheduler;
 pub mod service;

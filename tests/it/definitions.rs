@@ -112,15 +112,17 @@ impl Comparison {
     }
 }
 
-const PAIRS: [(&str, &str); 3] = [
-    ("application-crd.yaml", "applications.yaml"),
-    ("applicationset-crd.yaml", "applicationsets.yaml"),
-    ("appproject-crd.yaml", "appprojects.yaml"),
+/// Upstream's definitions and ours of the same kind.
+const PAIRS: [(&str, &str); 4] = [
+    ("argo-cd/application-crd.yaml", "applications.yaml"),
+    ("argo-cd/applicationset-crd.yaml", "applicationsets.yaml"),
+    ("argo-cd/appproject-crd.yaml", "appprojects.yaml"),
+    ("rollouts/rollout-crd.yaml", "rollouts.yaml"),
 ];
 
 #[test]
 fn our_definitions_accept_whatever_upstreams_accept() {
-    let Some(folder) = oracles::folder("crds/argo-cd") else {
+    let Some(folder) = oracles::folder("crds") else {
         return;
     };
     for (theirs, own) in PAIRS {
@@ -215,6 +217,49 @@ fn wrong_fields_of_an_application_are_named() {
         kind.schema.unknown_fields(&wrong),
         ["spec.syncPolicy.automated.selfHael"]
     );
+}
+
+#[test]
+fn wrong_fields_of_a_rollout_are_named_and_its_pod_template_is_open() {
+    let kind = kind_of("rollouts.yaml");
+    let wrong = json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "web"},
+        "spec": {
+            "template": {"spec": {"containers": [{"name": "web", "anything": 1}]}},
+            "strategy": {"canary": {
+                "steps": [{"setWeigth": 20}, {"pause": {"duration": "1m"}}, {"setWeight": "40"}],
+            }},
+        },
+    });
+
+    let errors: Vec<String> = kind
+        .schema
+        .validate(&wrong)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+
+    assert_eq!(
+        kind.schema.unknown_fields(&wrong),
+        ["spec.strategy.canary.steps[0].setWeigth"]
+    );
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].starts_with("spec.strategy.canary.steps[2].setWeight: Invalid value"));
+    assert!(kind.status && kind.scale.is_some());
+}
+
+#[test]
+fn the_kinds_that_route_traffic_can_be_served() {
+    for (file, kinds) in [("gateway-api.yaml", 3), ("istio.yaml", 2)] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo-data/crds");
+        let text = std::fs::read_to_string(folder.join(file)).expect("the file can be read");
+        let documents: Vec<Value> = yaml::from_multi(&text).expect("good YAML");
+        assert_eq!(documents.len(), kinds);
+        for document in documents {
+            let found = KindFromCrd::all(&document).expect("the definition is good");
+            assert!(found.iter().all(|version| version.served));
+        }
+    }
 }
 
 type Kinds = BTreeMap<(String, String), KindFromCrd>;
