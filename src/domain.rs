@@ -5,6 +5,7 @@
 
 pub mod age;
 pub mod application;
+pub mod chart;
 pub mod clock;
 pub mod cron;
 pub mod duration;

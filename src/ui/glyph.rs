@@ -27,6 +27,14 @@ pub const DESCENDING: &str = "↓";
 pub const WARNING: &str = "⚠";
 pub const SEPARATOR: &str = "▸";
 pub const DELETING: &str = "⌫";
+pub const STEP_DONE: &str = "✔";
+pub const STEP_NOW: &str = "▶";
+pub const STEP_AHEAD: &str = "◌";
+pub const REPLICA_SET: &str = "⧉";
+pub const POD: &str = "□";
+pub const ANALYSIS: &str = "α";
+pub const EXPERIMENT: &str = "Σ";
+pub const REVISION: &str = "#";
 
 /// Returns the glyph of a health.
 pub fn of_health(health: Health) -> &'static str {
@@ -92,7 +100,39 @@ const TWINS: &[(&str, &str)] = &[
     ("▐", "#"),
     ("≤", "<"),
     ("≥", ">"),
+    ("✔", "+"),
+    ("▶", ">"),
+    ("⧉", "%"),
+    ("□", "o"),
+    ("α", "a"),
+    ("Σ", "E"),
+    ("×", "x"),
+    ("µ", "u"),
+    ("╌", "-"),
+    ("▂", "-"),
+    ("▃", "="),
+    ("▄", "="),
+    ("▅", "+"),
+    ("▆", "*"),
 ];
+
+/// Dots of a braille pattern in the upper half of a cell, and in the lower half.
+const UPPER: u32 = 0x1b;
+const LOWER: u32 = 0xe4;
+
+/// Returns what stands for a line drawn in braille: where in the cell it runs.
+fn line_twin(symbol: &str) -> Option<&'static str> {
+    let pattern = u32::from(symbol.chars().next()?).checked_sub(0x2800)?;
+    if pattern > 0xff {
+        return None;
+    }
+    Some(match (pattern & UPPER != 0, pattern & LOWER != 0) {
+        (true, true) => ":",
+        (true, false) => "'",
+        (false, true) => ".",
+        (false, false) => " ",
+    })
+}
 
 /// Rewrites a finished buffer so that it holds ASCII only.
 pub fn to_ascii(buffer: &mut Buffer) {
@@ -102,9 +142,10 @@ pub fn to_ascii(buffer: &mut Buffer) {
             continue;
         }
         let twin = TWINS.iter().find(|(glyph, _)| *glyph == symbol);
-        let twin = match twin {
-            Some((_, twin)) => (*twin).to_owned(),
-            None => "?".repeat(symbol.width().max(1)),
+        let twin = match (twin, line_twin(symbol)) {
+            (Some((_, twin)), _) => (*twin).to_owned(),
+            (None, Some(twin)) => twin.to_owned(),
+            (None, None) => "?".repeat(symbol.width().max(1)),
         };
         cell.set_symbol(&twin);
     }
@@ -129,6 +170,21 @@ mod tests {
             .collect();
         assert!(text.is_ascii());
         assert!(text.starts_with("x Degraded ?? "), "{text}");
+    }
+
+    #[test]
+    fn charts_keep_their_shape_in_ascii() {
+        let mut buffer = Buffer::empty(ratatui::layout::Rect::new(0, 0, 4, 1));
+        buffer.set_string(0, 0, "⠉⣀⣿▆", Style::default());
+
+        to_ascii(&mut buffer);
+
+        let text: String = buffer
+            .content
+            .iter()
+            .map(ratatui::buffer::Cell::symbol)
+            .collect();
+        assert_eq!(text, "'.:*");
     }
 
     #[test]

@@ -103,6 +103,20 @@ roles! {
     Toast = "toast", 'z', Text;
     Bar = "bar", '|', Accent;
     BarRest = "bar_rest", '_', Muted;
+    /// What serves now: the stable or active revision.
+    Stable = "stable", '1', Healthy;
+    /// What is being tried: the canary.
+    Canary = "canary", '2', OutOfSync;
+    /// What is being tried beside the active one: blue-green preview.
+    Preview = "preview", '3', Progressing;
+    /// The limit that an analysis or an alert holds against.
+    Threshold = "threshold", '~', Degraded;
+    Series1 = "series_1", '4', Progressing;
+    Series2 = "series_2", '5', OutOfSync;
+    Series3 = "series_3", '6', Healthy;
+    Series4 = "series_4", '7', Suspended;
+    Series5 = "series_5", '8', Missing;
+    Series6 = "series_6", '9', Accent;
     /// The sentence that explains trouble.
     Why = "why", 'Y', Text;
     WhyWarning = "why_warning", '%', OutOfSync;
@@ -110,6 +124,19 @@ roles! {
 }
 
 impl Role {
+    /// Returns the role of the n-th line of a chart; they begin again after the last.
+    pub fn of_series(number: usize) -> Self {
+        const SERIES: [Role; 6] = [
+            Role::Series1,
+            Role::Series2,
+            Role::Series3,
+            Role::Series4,
+            Role::Series5,
+            Role::Series6,
+        ];
+        SERIES[number % SERIES.len()]
+    }
+
     /// Returns the role of a health.
     pub fn of_health(health: Health) -> Self {
         match health {
