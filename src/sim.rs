@@ -6,6 +6,7 @@ pub mod apiserver;
 pub mod clock;
 pub mod controllers;
 pub mod events;
+pub mod exposition;
 pub mod files;
 pub mod git;
 pub mod kubelet;
@@ -15,6 +16,7 @@ pub mod platform;
 pub mod prometheus;
 pub mod rng;
 pub mod scenario;
+pub mod traffic;
 pub mod webhook;
 
 pub use platform::{Endpoints, Pace, SimError, Simulation, SimulationOptions};

@@ -18,6 +18,7 @@ pub use model::{Component, Fault, FaultEffect, ObjectName, Repository, SeedCommi
 use crate::domain::nearest::nearest;
 use crate::sim::files::{FileTree, MemoryFiles};
 use crate::sim::kubelet::image::ImageProfile;
+use crate::sim::traffic::TrafficShape;
 use serde_json::Value;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -102,6 +103,8 @@ pub struct Scenario {
     pub registries: Vec<String>,
     pub images: Vec<String>,
     pub profiles: Vec<ImageProfile>,
+    /// The requests that services get.
+    pub traffic: Vec<TrafficShape>,
     pub repositories: Vec<Repository>,
     /// Objects to create, in the order of their files.
     pub manifests: Vec<Value>,

@@ -40,6 +40,36 @@ pub struct ImageProfile {
     pub log_every: Option<f64>,
     /// What it writes before it exits by itself.
     pub log_end: Vec<String>,
+    /// The share of requests it fails, 0 to 1.
+    pub errors: f64,
+    /// What it answers those with; by default 500.
+    pub error_code: Option<u16>,
+    /// Half of its requests take at most this many milliseconds; by default 12.
+    pub latency_p50_ms: Option<f64>,
+    /// 95 % of its requests take at most this many milliseconds; by default 3.5 times the half's.
+    pub latency_p95_ms: Option<f64>,
+}
+
+impl ImageProfile {
+    /// Returns what is wrong with the numbers.
+    pub fn mistake(&self) -> Option<&'static str> {
+        let is_span = |value: Option<f64>| value.is_none_or(|ms| ms > 0.0 && ms <= 600_000.0);
+        if !(0.0..=1.0).contains(&self.errors) {
+            return Some("`errors` is a share of the requests, from 0 to 1");
+        }
+        if self
+            .error_code
+            .is_some_and(|code| !(400..=599).contains(&code))
+        {
+            return Some("`error-code` is an HTTP status from 400 to 599");
+        }
+        if !is_span(self.latency_p50_ms) || !is_span(self.latency_p95_ms) {
+            return Some("latencies are milliseconds: more than 0, at most 600000");
+        }
+        let is_above = self.latency_p95_ms > self.latency_p50_ms;
+        (self.latency_p95_ms.is_some() && self.latency_p50_ms.is_some() && !is_above)
+            .then_some("`latency-p95-ms` is more than `latency-p50-ms`")
+    }
 }
 
 /// What became of a pull.

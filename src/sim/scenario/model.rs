@@ -14,16 +14,31 @@ pub enum Component {
     Workloads,
     /// Argo CD.
     ArgoCd,
+    /// Argo Rollouts: Rollouts, AnalysisRuns, Experiments.
+    Rollouts,
+    /// Prometheus, Alertmanager and what they scrape, in the namespace `monitoring`.
+    Prometheus,
+    /// Requests for the services that the scenario names.
+    Traffic,
 }
 
 impl Component {
-    pub const ALL: [Self; 2] = [Self::Workloads, Self::ArgoCd];
+    pub const ALL: [Self; 5] = [
+        Self::Workloads,
+        Self::ArgoCd,
+        Self::Rollouts,
+        Self::Prometheus,
+        Self::Traffic,
+    ];
 
     /// The word in `starts`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Workloads => "workloads",
             Self::ArgoCd => "argocd",
+            Self::Rollouts => "rollouts",
+            Self::Prometheus => "prometheus",
+            Self::Traffic => "traffic",
         }
     }
 }

@@ -7,6 +7,8 @@ use super::{Mistake, Origin, Scenario, duration};
 use crate::api::yaml;
 use crate::domain::nearest::nearest;
 use crate::sim::files::{EntryKind, FileTree};
+use crate::sim::kubelet::image::ImageProfile;
+use crate::sim::traffic::TrafficShape;
 use serde::Deserialize;
 use serde_json::Value;
 use toml::de::DeTable;
@@ -14,13 +16,14 @@ use toml::de::DeTable;
 pub(super) const FILE: &str = "scenario.toml";
 const MANIFESTS: &str = "manifests";
 
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "title",
     "description",
     "starts",
     "registries",
     "images",
     "image-profile",
+    "traffic",
     "repository",
     "sync",
     "fault",
@@ -92,11 +95,8 @@ pub(super) fn read(
         starts: read_starts(&mut reader, &table),
         registries: reader.field(&table, "registries"),
         images: reader.field(&table, "images"),
-        profiles: reader
-            .items(&table, "image-profile")
-            .into_iter()
-            .map(|(_, profile)| profile)
-            .collect(),
+        profiles: read_profiles(&mut reader, &table),
+        traffic: read_traffic(&mut reader, &table),
         syncs: read_syncs(&mut reader, &table, &manifests),
         faults: read_faults(&mut reader, &table, &repositories),
         repositories,
@@ -148,6 +148,32 @@ fn read_starts(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Vec<Component> {
         }
     }
     starts
+}
+
+fn read_profiles<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>) -> Vec<ImageProfile> {
+    let mut profiles = Vec::new();
+    for (offset, profile) in reader.items::<ImageProfile>(table, "image-profile") {
+        match profile.mistake() {
+            Some(message) => reader.report_at(offset, message),
+            None => profiles.push(profile),
+        }
+    }
+    profiles
+}
+
+fn read_traffic<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>) -> Vec<TrafficShape> {
+    let mut shapes: Vec<TrafficShape> = Vec::new();
+    for (offset, shape) in reader.items::<TrafficShape>(table, "traffic") {
+        if let Some(message) = shape.mistake() {
+            reader.report_at(offset, message);
+        } else if shapes.iter().any(|known| known.service == shape.service) {
+            let message = format!("the traffic of `{}` is there twice", shape.service);
+            reader.report_at(offset, message);
+        } else {
+            shapes.push(shape);
+        }
+    }
+    shapes
 }
 
 fn read_repositories<'t>(
