@@ -6,6 +6,7 @@ pub mod apiserver;
 pub mod clock;
 pub mod controllers;
 pub mod events;
+pub mod exporters;
 pub mod exposition;
 pub mod files;
 pub mod git;

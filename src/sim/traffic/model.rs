@@ -146,3 +146,102 @@ impl Model {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::latency::Load;
+    use super::*;
+
+    fn share(pod: &str, uid: &str, part: f64, errors: f64) -> Share {
+        let receiver = Receiver {
+            service: ObjectKey::new("shop", "web"),
+            pod: pod.into(),
+            uid: uid.into(),
+            restarts: 0,
+            app: "web".into(),
+            version: "1".into(),
+            revision: "latest".into(),
+            template_hash: "abc".into(),
+            workload: "web".into(),
+            mesh: None,
+            load: Load {
+                errors,
+                error_code: 503,
+                p50_ms: 40.0,
+                p95_ms: 180.0,
+            },
+        };
+        Share { part, receiver }
+    }
+
+    fn model() -> Model {
+        let shape =
+            toml::from_str("service = \"shop/web\"\nrequests-per-second = 50").expect("a shape");
+        Model::new(vec![shape], 0, Seed(1))
+    }
+
+    fn answered(model: &Model, pod: &str) -> Option<(f64, f64)> {
+        let key = (ObjectKey::new("shop", "web"), pod.to_owned());
+        model.meters.get(&key).map(Meter::answered)
+    }
+
+    #[test]
+    fn requests_are_split_by_the_parts_and_fail_as_the_image_does() {
+        let mut model = model();
+        model.set_shares(
+            |_| vec![share("a", "1", 0.8, 0.0), share("b", "2", 0.2, 0.5)],
+            |_| true,
+        );
+
+        model.run_until(100_000);
+        model.run_until(90_000);
+
+        let (good, bad) = answered(&model, "a").expect("a counts");
+        assert!((good - 4_000.0).abs() < 2.0 && bad < 1.0, "{good} {bad}");
+        let (good, bad) = answered(&model, "b").expect("b counts");
+        assert!((good + bad - 1_000.0).abs() < 2.0, "{good} {bad}");
+        assert!((bad - 500.0).abs() < 60.0, "{bad}");
+    }
+
+    #[test]
+    fn a_new_process_counts_from_zero_and_a_gone_one_is_forgotten() {
+        let mut model = model();
+        model.set_shares(|_| vec![share("a", "1", 1.0, 0.0)], |_| true);
+        model.run_until(10_000);
+
+        model.set_shares(|_| vec![share("a", "2", 1.0, 0.0)], |one| one.uid == "2");
+        assert_eq!(answered(&model, "a"), Some((0.0, 0.0)));
+        model.set_shares(|_| Vec::new(), |_| false);
+        assert_eq!(answered(&model, "a"), None);
+    }
+
+    #[test]
+    fn a_long_silence_is_added_up_in_few_ticks() {
+        let mut model = model();
+        model.set_shares(|_| vec![share("a", "1", 1.0, 0.0)], |_| true);
+
+        model.run_until(86_400_000);
+
+        let (good, _) = answered(&model, "a").expect("a counts");
+        assert!((good - 4_320_000.0).abs() < 10.0, "{good}");
+    }
+
+    #[test]
+    fn only_families_that_have_something_are_written() {
+        let mut model = model();
+        model.set_shares(|_| vec![share("a", "1", 1.0, 0.0)], |_| true);
+        model.run_until(10_000);
+        let mut page = Page::default();
+
+        model.write(&mut page, &Family::OF_APPS);
+        model.write(&mut page, &Family::OF_MESH);
+
+        let text = page.into_text();
+        assert!(text.contains(
+            "http_requests_total{namespace=\"shop\",app=\"web\",service=\"web\",version=\"1\",\
+             pod=\"a\",rollouts_pod_template_hash=\"abc\",method=\"GET\",code=\"200\",status=\"200\"} 500"
+        ), "{text}");
+        assert!(text.contains("http_request_duration_seconds_bucket"));
+        assert!(!text.contains("istio"));
+    }
+}
