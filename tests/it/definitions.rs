@@ -113,11 +113,21 @@ impl Comparison {
 }
 
 /// Upstream's definitions and ours of the same kind.
-const PAIRS: [(&str, &str); 4] = [
+const PAIRS: [(&str, &str); 8] = [
     ("argo-cd/application-crd.yaml", "applications.yaml"),
     ("argo-cd/applicationset-crd.yaml", "applicationsets.yaml"),
     ("argo-cd/appproject-crd.yaml", "appprojects.yaml"),
     ("rollouts/rollout-crd.yaml", "rollouts.yaml"),
+    ("rollouts/analysis-run-crd.yaml", "analysisruns.yaml"),
+    (
+        "rollouts/analysis-template-crd.yaml",
+        "analysistemplates.yaml",
+    ),
+    (
+        "rollouts/cluster-analysis-template-crd.yaml",
+        "clusteranalysistemplates.yaml",
+    ),
+    ("rollouts/experiment-crd.yaml", "experiments.yaml"),
 ];
 
 #[test]
