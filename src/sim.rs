@@ -13,6 +13,7 @@ pub mod git;
 pub mod kubelet;
 pub mod kustomize;
 pub mod manifests;
+pub mod network;
 pub mod platform;
 pub mod prometheus;
 pub mod rng;

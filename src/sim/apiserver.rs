@@ -140,6 +140,11 @@ impl ApiServer {
         self.core.add_backend(namespace, service, router);
     }
 
+    /// Returns what answers for a service, if a backend was added for it.
+    pub(super) fn service_backend(&self, namespace: &str, service: &str) -> Option<axum::Router> {
+        self.core.backend(namespace, service)
+    }
+
     /// Opens a door over TLS on `addr` (port 0: the system chooses) with a token for everything.
     pub async fn listen_tls(&self, addr: SocketAddr) -> Result<Listening, ListenError> {
         tls::listen(&self.core, addr).await
