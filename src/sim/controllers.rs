@@ -3,12 +3,14 @@
 //! Each is a client of the API server like any other: it lists, watches and writes over
 //! `kube::Client` and never reaches into the server's storage.
 
+pub mod analysis;
 pub mod argocd;
 pub mod autoscaler;
 pub mod cronjob;
 pub mod daemonset;
 pub mod deployment;
 pub mod disruption;
+pub mod experiments;
 pub mod ingress;
 pub mod job;
 pub mod namespace;
