@@ -4,10 +4,13 @@
 //! a server has been settled (absent fields given their meaning) before it becomes one of these.
 
 pub mod age;
+pub mod alert;
+pub mod analysis;
 pub mod application;
 pub mod chart;
 pub mod clock;
 pub mod cron;
+pub mod dashboard;
 pub mod duration;
 pub mod finding;
 pub mod globs;
@@ -15,9 +18,11 @@ pub mod graph;
 pub mod health;
 pub mod intent;
 pub mod kind;
+pub mod metric;
 pub mod nearest;
 pub mod node;
 pub mod object;
+pub mod rollout;
 pub mod rows;
 pub mod status;
 pub mod why;

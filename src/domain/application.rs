@@ -50,6 +50,8 @@ pub struct Application {
     /// The parent Application (app of apps), from the tracking id or the instance label.
     pub parent: Option<Text>,
     pub images: Vec<Text>,
+    /// Rollouts among the managed objects; their rows are those of the kind.
+    pub rollouts: Vec<ObjectRef>,
     /// What could not be read of this object. The row is shown all the same.
     pub findings: Vec<Finding>,
 }

@@ -3,6 +3,7 @@
 //! An intent names its object and the uid it was aimed at; the engine checks both again when it
 //! fires, so that a dialog left open never hits a new object of the same name.
 
+use super::alert::Matcher;
 use super::application::Refresh;
 use super::object::{GroupKind, ObjectRef, Text, Uid};
 
@@ -51,6 +52,38 @@ pub enum Verb {
     },
     /// Any object: replace it by an edited manifest.
     Replace { manifest: Text },
+    /// Rollout: go on; a running analysis, experiment or weight step is skipped.
+    Promote,
+    /// Rollout: skip every step that is left.
+    PromoteFull,
+    /// Rollout: give all traffic back to the stable version.
+    Abort,
+    /// Rollout: begin an aborted update again.
+    Retry,
+    /// Rollout: take no further step (`spec.paused`).
+    Pause,
+    /// Rollout: end a pause, skipping nothing.
+    Resume,
+    /// Rollout: make all Pods anew (`spec.restartAt`).
+    RestartRollout,
+    /// Rollout: write the template of an earlier revision back; `None` is the one before.
+    Undo { revision: Option<i64> },
+    /// Rollout: change the image of a container; `*` is all of them.
+    SetImage { container: Text, image: Text },
+    /// AnalysisRun or Experiment: end it.
+    TerminateAnalysis,
+    /// Alert: keep it quiet for a while.
+    Silence(SilenceRequest),
+    /// Silence: end it.
+    ExpireSilence,
+}
+
+/// Parameters of a silence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SilenceRequest {
+    pub matchers: Vec<Matcher>,
+    pub length_seconds: u32,
+    pub comment: Text,
 }
 
 /// Parameters of a sync.
@@ -127,14 +160,26 @@ pub fn risk_of(intent: &Intent) -> Risk {
             on: true,
         }
         | Verb::Delete { .. }
-        | Verb::Scale { replicas: 0 } => Risk::Destroys,
+        | Verb::Scale { replicas: 0 }
+        | Verb::PromoteFull => Risk::Destroys,
         Verb::Sync(_)
         | Verb::Terminate
         | Verb::Rollback { .. }
         | Verb::Switch { .. }
         | Verb::Restart
         | Verb::Scale { .. }
-        | Verb::Replace { .. } => Risk::Changes,
+        | Verb::Replace { .. }
+        | Verb::Promote
+        | Verb::Abort
+        | Verb::Retry
+        | Verb::Pause
+        | Verb::Resume
+        | Verb::RestartRollout
+        | Verb::Undo { .. }
+        | Verb::SetImage { .. }
+        | Verb::TerminateAnalysis
+        | Verb::Silence(_)
+        | Verb::ExpireSilence => Risk::Changes,
     }
 }
 
@@ -165,6 +210,18 @@ impl Verb {
             Self::Scale { .. } => "scale",
             Self::Delete { .. } => "delete",
             Self::Replace { .. } => "edit",
+            Self::Promote => "promote",
+            Self::PromoteFull => "promote-full",
+            Self::Abort => "abort",
+            Self::Retry => "retry",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::RestartRollout => "restart",
+            Self::Undo { .. } => "undo",
+            Self::SetImage { .. } => "set-image",
+            Self::TerminateAnalysis => "terminate",
+            Self::Silence(_) => "silence",
+            Self::ExpireSilence => "expire-silence",
         }
     }
 }
@@ -180,4 +237,35 @@ pub enum Stage {
     Observed { detail: Text },
     /// Refused or failed: a sentence and what to try.
     Failed { sentence: Text, hint: Option<Text> },
+}
+
+impl Verb {
+    /// Returns whether this is an intent on a Rollout.
+    pub fn is_for_rollouts(&self) -> bool {
+        match self {
+            Self::Promote
+            | Self::PromoteFull
+            | Self::Abort
+            | Self::Retry
+            | Self::Pause
+            | Self::Resume
+            | Self::RestartRollout
+            | Self::Undo { .. }
+            | Self::SetImage { .. } => true,
+            Self::Refresh(_)
+            | Self::Sync(_)
+            | Self::Terminate
+            | Self::Rollback { .. }
+            | Self::Switch { .. }
+            | Self::DeleteApplication(_)
+            | Self::ConfirmDeletion
+            | Self::Restart
+            | Self::Scale { .. }
+            | Self::Delete { .. }
+            | Self::Replace { .. }
+            | Self::TerminateAnalysis
+            | Self::Silence(_)
+            | Self::ExpireSilence => false,
+        }
+    }
 }

@@ -61,6 +61,12 @@ pub const KINDS: &[KindInfo] = kinds! {
     ARGO, "v1alpha1", "Application", "applications", true, ["app", "apps"], NONE;
     ARGO, "v1alpha1", "ApplicationSet", "applicationsets", true, ["appset", "appsets"], NONE;
     ARGO, "v1alpha1", "AppProject", "appprojects", true, ["appproj", "appprojs"], NONE;
+    ARGO, "v1alpha1", "Rollout", "rollouts", true, ["ro"],
+        Abilities { restart: false, scale: true, logs: true };
+    ARGO, "v1alpha1", "AnalysisRun", "analysisruns", true, ["ar"], NONE;
+    ARGO, "v1alpha1", "AnalysisTemplate", "analysistemplates", true, ["at"], NONE;
+    ARGO, "v1alpha1", "ClusterAnalysisTemplate", "clusteranalysistemplates", false, ["cat"], NONE;
+    ARGO, "v1alpha1", "Experiment", "experiments", true, ["exp"], NONE;
     "", "v1", "Namespace", "namespaces", false, ["ns"], NONE;
     "", "v1", "Node", "nodes", false, ["no"], NONE;
     "", "v1", "Pod", "pods", true, ["po"], LOGS;
@@ -80,6 +86,10 @@ pub const KINDS: &[KindInfo] = kinds! {
     "batch", "v1", "CronJob", "cronjobs", true, ["cj"], NONE;
     "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", true, [], NONE;
     "networking.k8s.io", "v1", "Ingress", "ingresses", true, ["ing"], NONE;
+    "gateway.networking.k8s.io", "v1", "Gateway", "gateways", true, ["gtw"], NONE;
+    "gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes", true, [], NONE;
+    "networking.istio.io", "v1", "VirtualService", "virtualservices", true, ["vs"], NONE;
+    "networking.istio.io", "v1", "DestinationRule", "destinationrules", true, ["dr"], NONE;
     "autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", true, ["hpa"], NONE;
     "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false,
         ["crd", "crds"], NONE;

@@ -1,10 +1,13 @@
 //! Rows as the watches report them, in batches of one kind.
 //!
-//! Applications have a projection of their own; every other kind is a row of the server's Table.
+//! Applications, Rollouts and AnalysisRuns have projections of their own; every other kind is a
+//! row of the server's Table.
 
+use super::analysis::AnalysisRun;
 use super::application::Application;
 use super::health::Verdict;
 use super::object::{GroupKind, ObjectRef, Text, Uid};
+use super::rollout::Rollout;
 use chrono::{DateTime, Utc};
 
 /// A batch of changed rows of one kind; the newest state of each object only.
@@ -25,6 +28,8 @@ pub struct Delta {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rows {
     Applications(Vec<Application>),
+    Rollouts(Vec<Rollout>),
+    AnalysisRuns(Vec<AnalysisRun>),
     Objects {
         columns: Option<Vec<Column>>,
         rows: Vec<ObjectRow>,

@@ -382,6 +382,7 @@ mod tests {
             owner_set: None,
             parent: None,
             images: Vec::new(),
+            rollouts: Vec::new(),
             findings: Vec::new(),
         }
     }

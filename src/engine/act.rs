@@ -152,6 +152,18 @@ impl Errand {
             Verb::Scale { replicas } => self.scale(*replicas).await,
             Verb::Delete { propagation, force } => self.delete(*propagation, *force).await,
             Verb::Replace { manifest } => self.replace(manifest).await,
+            Verb::Promote
+            | Verb::PromoteFull
+            | Verb::Abort
+            | Verb::Retry
+            | Verb::Pause
+            | Verb::Resume
+            | Verb::RestartRollout
+            | Verb::Undo { .. }
+            | Verb::SetImage { .. }
+            | Verb::TerminateAnalysis
+            | Verb::Silence(_)
+            | Verb::ExpireSilence => Err(self.refuse("this cannot be done yet", "")),
         }
     }
 

@@ -53,6 +53,13 @@ pub(super) async fn answer(session: &Arc<Session>, what: Fetch) -> Result<Answer
                 kinds.map_err(|fault| fault.into_finding("cannot list the kinds of the server"))?;
             Ok(Answer::Kinds(kinds.entries().to_vec()))
         }
+        Fetch::Query { .. }
+        | Fetch::Values { .. }
+        | Fetch::Dashboards { .. }
+        | Fetch::Dashboard { .. } => Err(Finding::new(
+            crate::domain::finding::Severity::Error,
+            "metrics cannot be read yet",
+        )),
         // The platform answers this one without a connection.
         Fetch::Contexts => Ok(Answer::Contexts(vec![session.context.clone()])),
     }

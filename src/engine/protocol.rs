@@ -4,11 +4,16 @@
 //! answer carries the [`Generation`] of the connection it belongs to; after a switch of context
 //! or namespace the cockpit drops what is older. Kube types never pass through here.
 
+use crate::domain::alert::AlertBoard;
+use crate::domain::analysis::AnalysisRun;
 use crate::domain::application::ApplicationDetail;
+use crate::domain::dashboard::Dashboard;
 use crate::domain::finding::Finding;
 use crate::domain::graph::ResourceTree;
 use crate::domain::intent::{Intent, IntentId, Stage};
+use crate::domain::metric::{Board, QueryAnswer, QueryError, RangeWish};
 use crate::domain::object::{Cluster, GroupKind, ObjectRef, Text};
+use crate::domain::rollout::RolloutDetail;
 use crate::domain::status::Freshness;
 use chrono::{DateTime, Utc};
 
@@ -67,8 +72,8 @@ pub enum Scope {
 /// What can be watched.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Topic {
-    /// All objects of a kind in the scope. Applications arrive as [`Rows::Applications`], other
-    /// kinds as [`Rows::Objects`] with the server's own columns.
+    /// All objects of a kind in the scope. Applications, Rollouts and AnalysisRuns arrive as rows
+    /// of their own, other kinds as [`Rows::Objects`] with the server's own columns.
     Kind(GroupKind),
     /// One Application: its detail and its resource tree.
     Application(ObjectRef),
@@ -79,6 +84,17 @@ pub enum Topic {
     },
     /// Namespaces of the cluster.
     Namespaces,
+    /// One Rollout with all that hangs on it; arrives as [`Update::Rollout`].
+    Rollout(ObjectRef),
+    /// One AnalysisRun; arrives as [`Update::AnalysisRun`].
+    AnalysisRun(ObjectRef),
+    /// A range query, asked again at every step; arrives as [`Update::Query`].
+    Query { expr: Text, wish: RangeWish },
+    /// Request rate, errors and latency of what an object serves, by version; arrives as
+    /// [`Update::Board`]. For a Rollout, a Service, an Application or a namespace.
+    Board { object: ObjectRef, wish: RangeWish },
+    /// Alerts and silences; arrives as [`Update::Alerts`].
+    Alerts,
 }
 
 /// Which log lines.
@@ -120,6 +136,14 @@ pub enum Fetch {
     Contexts,
     /// Kinds that the server has.
     Kinds,
+    /// An instant query.
+    Query { expr: Text },
+    /// The values a dashboard's variable can have, from its query (`label_values(…)`).
+    Values { query: Text },
+    /// Grafana dashboards in the cluster's ConfigMaps, those of one namespace or all.
+    Dashboards { namespace: Option<Text> },
+    /// A Grafana dashboard from its JSON text.
+    Dashboard { json: Text },
 }
 
 /// What the engine reports.
@@ -154,6 +178,37 @@ pub enum Update {
         ticket: Ticket,
         tree: Box<ResourceTree>,
     },
+    /// A subscribed Rollout; `None` after it was deleted.
+    Rollout {
+        generation: Generation,
+        ticket: Ticket,
+        detail: Option<Box<RolloutDetail>>,
+    },
+    /// A subscribed AnalysisRun; `None` after it was deleted.
+    AnalysisRun {
+        generation: Generation,
+        ticket: Ticket,
+        run: Option<Box<AnalysisRun>>,
+    },
+    /// The newest answer to a subscribed query. After an error the last good answer stands, and
+    /// [`Update::Freshness`] of [`SourceName::Prometheus`] says since when.
+    Query {
+        generation: Generation,
+        ticket: Ticket,
+        answer: Result<Box<QueryAnswer>, QueryError>,
+    },
+    /// The charts of a subscribed board.
+    Board {
+        generation: Generation,
+        ticket: Ticket,
+        board: Box<Board>,
+    },
+    /// Alerts and silences.
+    Alerts {
+        generation: Generation,
+        ticket: Ticket,
+        board: Box<AlertBoard>,
+    },
     /// Log lines in order. `ended` when the stream is over.
     Logs {
         ticket: Ticket,
@@ -185,6 +240,9 @@ pub enum SourceName {
     Kubernetes,
     /// The watch of one kind.
     Kind(GroupKind),
+    /// The metrics server.
+    Prometheus,
+    Alertmanager,
 }
 
 /// What is known of the connected server.
@@ -228,6 +286,9 @@ pub enum Answer {
     Access(Vec<(Text, bool)>),
     Contexts(Vec<ContextInfo>),
     Kinds(Vec<KindEntry>),
+    Query(Result<Box<QueryAnswer>, QueryError>),
+    Values(Vec<Text>),
+    Dashboards(Vec<Dashboard>),
 }
 
 /// One Kubernetes event.

@@ -136,6 +136,11 @@ impl Supervisor {
                 Topic::Logs { object, options } => {
                     logs::run(session, ticket, object, options).await;
                 }
+                Topic::Rollout(_)
+                | Topic::AnalysisRun(_)
+                | Topic::Query { .. }
+                | Topic::Board { .. }
+                | Topic::Alerts => {}
             }
         });
         self.subscriptions

@@ -1,7 +1,7 @@
 //! `tiphys get`: rows of a kind, once or as they change.
 
 use super::session::Session;
-use super::{ReportError, documents, table, write_json, write_yaml};
+use super::{ReportError, documents, rollouts, table, write_json, write_yaml};
 use crate::cli::{Get, Output};
 use crate::domain::age::age_text;
 use crate::domain::application::{Application, OperationView};
@@ -122,6 +122,8 @@ fn list(rows: &[&Row], columns: &[Column], now: DateTime<Utc>) -> Value {
 fn document(row: &Row, columns: &[Column], now: DateTime<Utc>) -> Value {
     match row {
         Row::Application(app) => documents::application(app, now),
+        Row::Rollout(row) => rollouts::rollout(row, now),
+        Row::AnalysisRun(row) => rollouts::analysis_run(row),
         Row::Object(object) => documents::object(object, columns),
     }
 }
@@ -136,16 +138,8 @@ fn print_table(
     let wide = query.get.output == Output::Wide;
     let namespaced = query.all_namespaces;
     let shown = |column: &Column| wide || column.priority == 0;
-    let (mut header, mut cells): (Vec<String>, Vec<Vec<String>>) = if columns.is_empty() {
-        let header = APPLICATION_COLUMNS
-            .iter()
-            .map(|name| (*name).to_owned())
-            .collect();
-        let apps = rows.iter().filter_map(|row| row.application());
-        (
-            header,
-            apps.map(|app| application_cells(app, now, wide)).collect(),
-        )
+    let (mut header, mut cells) = if columns.is_empty() {
+        typed_table(rows, now, wide)
     } else {
         let header = columns
             .iter()
@@ -180,6 +174,23 @@ fn print_table(
     }
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
     Ok(table::write(out, &header, &cells)?)
+}
+
+/// Returns headings and cells of rows that have a projection of their own.
+fn typed_table(rows: &[&Row], now: DateTime<Utc>, wide: bool) -> (Vec<String>, Vec<Vec<String>>) {
+    let header: &[&str] = match rows.first() {
+        Some(Row::Rollout(_)) => &rollouts::ROLLOUT_COLUMNS,
+        Some(Row::AnalysisRun(_)) => &rollouts::ANALYSIS_COLUMNS,
+        Some(Row::Application(_) | Row::Object(_)) | None => &APPLICATION_COLUMNS,
+    };
+    let cells = rows.iter().map(|row| match row {
+        Row::Application(app) => application_cells(app, now, wide),
+        Row::Rollout(row) => rollouts::rollout_cells(row, now),
+        Row::AnalysisRun(run) => rollouts::analysis_cells(run, now),
+        Row::Object(object) => vec![object.object.name.to_string()],
+    });
+    let header = header.iter().map(|name| (*name).to_owned()).collect();
+    (header, cells.collect())
 }
 
 const APPLICATION_COLUMNS: [&str; 8] = [
@@ -296,6 +307,8 @@ async fn follow(
             let _age = cells.pop();
             cells
         }
+        Row::Rollout(row) => vec![rollouts::rollout(row, DateTime::UNIX_EPOCH).to_string()],
+        Row::AnalysisRun(row) => vec![rollouts::analysis_run(row).to_string()],
         Row::Object(object) => object.cells.iter().map(Text::to_string).collect(),
     };
     for row in selected(session, entry, query) {

@@ -107,6 +107,11 @@ impl Session {
             Update::Freshness { .. }
             | Update::Application { .. }
             | Update::Tree { .. }
+            | Update::Rollout { .. }
+            | Update::AnalysisRun { .. }
+            | Update::Query { .. }
+            | Update::Board { .. }
+            | Update::Alerts { .. }
             | Update::Logs { .. }
             | Update::Fetched { .. }
             | Update::Outcome { .. }

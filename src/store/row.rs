@@ -1,16 +1,20 @@
 //! One row of any kind, with the little that every table needs of it.
 
+use crate::domain::analysis::{AnalysisPhase, AnalysisRun};
 use crate::domain::application::{Application, OperationView, Phase};
 use crate::domain::object::{ObjectRef, Text, Uid};
+use crate::domain::rollout::{Rollout, RolloutPhase};
 use crate::domain::rows::ObjectRow;
 use crate::domain::status::Health;
 use chrono::{DateTime, Utc};
 use std::fmt::Write as _;
 
-/// An Application, or a row of the server's Table.
+/// A row of a kind with a projection of its own, or of the server's Table.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Row {
     Application(Box<Application>),
+    Rollout(Box<Rollout>),
+    AnalysisRun(Box<AnalysisRun>),
     Object(ObjectRow),
 }
 
@@ -19,6 +23,8 @@ impl Row {
     pub fn object(&self) -> &ObjectRef {
         match self {
             Self::Application(app) => &app.object,
+            Self::Rollout(row) => &row.object,
+            Self::AnalysisRun(row) => &row.object,
             Self::Object(row) => &row.object,
         }
     }
@@ -27,6 +33,8 @@ impl Row {
     pub fn uid(&self) -> &Uid {
         match self {
             Self::Application(app) => &app.uid,
+            Self::Rollout(row) => &row.uid,
+            Self::AnalysisRun(row) => &row.uid,
             Self::Object(row) => &row.uid,
         }
     }
@@ -35,6 +43,8 @@ impl Row {
     pub fn labels(&self) -> &[(Text, Text)] {
         match self {
             Self::Application(app) => &app.labels,
+            Self::Rollout(row) => &row.labels,
+            Self::AnalysisRun(row) => &row.labels,
             Self::Object(row) => &row.labels,
         }
     }
@@ -43,6 +53,8 @@ impl Row {
     pub fn created(&self) -> Option<DateTime<Utc>> {
         match self {
             Self::Application(app) => app.created,
+            Self::Rollout(row) => row.created,
+            Self::AnalysisRun(row) => row.created,
             Self::Object(row) => row.created,
         }
     }
@@ -51,6 +63,8 @@ impl Row {
     pub fn is_deleting(&self) -> bool {
         match self {
             Self::Application(app) => app.deleting.is_some(),
+            Self::Rollout(row) => row.deleting.is_some(),
+            Self::AnalysisRun(row) => row.deleting,
             Self::Object(row) => row.deleting,
         }
     }
@@ -59,6 +73,8 @@ impl Row {
     pub fn health(&self) -> Option<Health> {
         match self {
             Self::Application(app) => Some(app.health),
+            Self::Rollout(row) => Some(row.phase.health()),
+            Self::AnalysisRun(row) => Some(row.phase.health()),
             Self::Object(row) => row.verdict.as_ref().map(|verdict| verdict.health),
         }
     }
@@ -67,14 +83,30 @@ impl Row {
     pub fn application(&self) -> Option<&Application> {
         match self {
             Self::Application(app) => Some(app),
-            Self::Object(_) => None,
+            Self::Rollout(_) | Self::AnalysisRun(_) | Self::Object(_) => None,
+        }
+    }
+
+    /// Returns the Rollout, if it is one.
+    pub fn rollout(&self) -> Option<&Rollout> {
+        match self {
+            Self::Rollout(row) => Some(row),
+            Self::Application(_) | Self::AnalysisRun(_) | Self::Object(_) => None,
+        }
+    }
+
+    /// Returns the AnalysisRun, if it is one.
+    pub fn analysis_run(&self) -> Option<&AnalysisRun> {
+        match self {
+            Self::AnalysisRun(row) => Some(row),
+            Self::Application(_) | Self::Rollout(_) | Self::Object(_) => None,
         }
     }
 
     /// Returns the generic row, if it is one.
     pub fn generic(&self) -> Option<&ObjectRow> {
         match self {
-            Self::Application(_) => None,
+            Self::Application(_) | Self::Rollout(_) | Self::AnalysisRun(_) => None,
             Self::Object(row) => Some(row),
         }
     }
@@ -89,6 +121,14 @@ impl Row {
                     || !app.findings.is_empty()
                     || operation_failed(&app.operation)
             }
+            Self::Rollout(row) => {
+                row.phase == RolloutPhase::Degraded
+                    || row.deleting.is_some()
+                    || !row.findings.is_empty()
+            }
+            Self::AnalysisRun(row) => {
+                row.phase >= AnalysisPhase::Inconclusive || !row.findings.is_empty()
+            }
             Self::Object(row) => {
                 row.deleting
                     || row
@@ -101,9 +141,15 @@ impl Row {
 
     /// Replaces what no screen shows by what `newer` says, so that only visible changes differ.
     pub(super) fn take_invisible(&mut self, newer: &Self) {
-        if let (Self::Application(old), Self::Application(new)) = (self, newer) {
+        if let (Self::Application(old), Self::Application(new)) = (&mut *self, newer) {
             old.resource_version = new.resource_version.clone();
             old.reconciled_at = new.reconciled_at;
+        }
+        if let (Self::Rollout(old), Self::Rollout(new)) = (&mut *self, newer) {
+            old.resource_version = new.resource_version.clone();
+        }
+        if let (Self::AnalysisRun(old), Self::AnalysisRun(new)) = (&mut *self, newer) {
+            old.resource_version = new.resource_version.clone();
         }
     }
 
@@ -128,6 +174,21 @@ impl Row {
                 }
                 for revision in &app.revisions {
                     push(&mut text, revision);
+                }
+            }
+            Self::Rollout(row) => {
+                push(&mut text, row.strategy.word());
+                push(&mut text, row.phase.word());
+                push(&mut text, &row.message);
+                for image in &row.images {
+                    push(&mut text, &image.image);
+                }
+            }
+            Self::AnalysisRun(row) => {
+                push(&mut text, row.phase.word());
+                push(&mut text, row.role.word());
+                for metric in &row.metrics {
+                    push(&mut text, &metric.name);
                 }
             }
             Self::Object(row) => {

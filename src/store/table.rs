@@ -116,6 +116,18 @@ impl Table {
                     self.put(Row::Application(Box::new(app)));
                 }
             }
+            Rows::Rollouts(rows) => {
+                for row in rows {
+                    stale.remove(&row.object);
+                    self.put(Row::Rollout(Box::new(row)));
+                }
+            }
+            Rows::AnalysisRuns(rows) => {
+                for row in rows {
+                    stale.remove(&row.object);
+                    self.put(Row::AnalysisRun(Box::new(row)));
+                }
+            }
             Rows::Objects { columns, rows } => {
                 self.set_columns(columns);
                 for row in rows {

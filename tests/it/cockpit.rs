@@ -331,6 +331,7 @@ pub fn app_in(namespace: &str, name: &str) -> Application {
         owner_set: None,
         parent: None,
         images: Vec::new(),
+        rollouts: Vec::new(),
         findings: Vec::new(),
     }
 }

@@ -121,7 +121,7 @@ async fn watch_relists_after_gone_and_removes_deleted_rows() {
             assert!(!delta.reset, "what stays must not flicker");
             let rows = match &delta.rows {
                 Rows::Applications(rows) => rows.len(),
-                Rows::Objects { .. } => 0,
+                Rows::Rollouts(_) | Rows::AnalysisRuns(_) | Rows::Objects { .. } => 0,
             };
             (!delta.removed.is_empty()).then(|| (delta.removed.clone(), rows))
         })
@@ -199,7 +199,7 @@ async fn a_forbidden_cluster_falls_back_to_one_namespace() {
     engine
         .delta(ticket, "the row", |delta| match &delta.rows {
             Rows::Applications(rows) => (!rows.is_empty()).then_some(()),
-            Rows::Objects { .. } => None,
+            Rows::Rollouts(_) | Rows::AnalysisRuns(_) | Rows::Objects { .. } => None,
         })
         .await;
 }

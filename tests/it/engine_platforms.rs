@@ -146,7 +146,7 @@ mod cases {
                     let row = rows.iter().find(|row| &*row.object.name == "settings")?;
                     Some((columns.clone(), row.cells.clone()))
                 }
-                Rows::Applications(_) => None,
+                Rows::Applications(_) | Rows::Rollouts(_) | Rows::AnalysisRuns(_) => None,
             })
             .await;
         let columns = columns.expect("the server has columns");

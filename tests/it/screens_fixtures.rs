@@ -105,6 +105,7 @@ pub(crate) fn application(namespace: &str, name: &str) -> Application {
         owner_set: None,
         parent: None,
         images: vec!["registry.example.com/demo/app:1.4.2".into()],
+        rollouts: Vec::new(),
         findings: Vec::new(),
     }
 }

@@ -102,6 +102,7 @@ fn row_of(
         owner_set: meta.owner_set,
         parent: meta.parent,
         images: verdict.images,
+        rollouts: Vec::new(),
         findings,
     }
 }

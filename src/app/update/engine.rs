@@ -25,6 +25,12 @@ pub(super) fn on_update(state: &mut State, update: Update, out: &mut Effects) {
         Update::Delta { ticket, delta, .. } => on_delta(state, ticket, delta),
         Update::Application { ticket, detail, .. } => on_detail(state, ticket, detail.as_deref()),
         Update::Tree { ticket, tree, .. } => on_tree(state, ticket, &tree),
+        // No screen asks for these yet.
+        Update::Rollout { .. }
+        | Update::AnalysisRun { .. }
+        | Update::Query { .. }
+        | Update::Board { .. }
+        | Update::Alerts { .. } => {}
         Update::Logs {
             ticket,
             lines,
@@ -43,6 +49,11 @@ fn generation_of(update: &Update) -> Option<Generation> {
         | Update::Delta { generation, .. }
         | Update::Application { generation, .. }
         | Update::Tree { generation, .. }
+        | Update::Rollout { generation, .. }
+        | Update::AnalysisRun { generation, .. }
+        | Update::Query { generation, .. }
+        | Update::Board { generation, .. }
+        | Update::Alerts { generation, .. }
         | Update::Trouble { generation, .. } => Some(*generation),
         Update::Logs { .. } | Update::Fetched { .. } | Update::Outcome { .. } => None,
     }

@@ -42,6 +42,34 @@ pub(super) fn preview(intent: &Intent, app: Option<&Application>) -> Vec<String>
             "The live object is replaced; the server has checked the manifest.".to_owned(),
             "If git manages it, self-heal may set it back.".to_owned(),
         ],
+        // Their dialogs tell what `domain::rollout::forecast` says.
+        Verb::Promote
+        | Verb::PromoteFull
+        | Verb::Abort
+        | Verb::Retry
+        | Verb::Pause
+        | Verb::Resume
+        | Verb::RestartRollout
+        | Verb::Undo { .. }
+        | Verb::SetImage { .. } => Vec::new(),
+        Verb::TerminateAnalysis => vec![
+            "What is being measured ends; metrics without a verdict count as Successful."
+                .to_owned(),
+        ],
+        Verb::Silence(request) => {
+            let matchers = request
+                .matchers
+                .iter()
+                .map(crate::domain::alert::Matcher::words);
+            vec![format!(
+                "Alerts with {} stay quiet for {}.",
+                matchers.collect::<Vec<_>>().join(", "),
+                crate::domain::duration::short_span(chrono::TimeDelta::seconds(i64::from(
+                    request.length_seconds
+                )))
+            )]
+        }
+        Verb::ExpireSilence => vec!["Alerts that it kept quiet ring again.".to_owned()],
     }
 }
 

@@ -118,7 +118,19 @@ impl Errand {
             | Verb::Restart
             | Verb::Scale { .. }
             | Verb::Delete { .. }
-            | Verb::Replace { .. } => Err(Refusal {
+            | Verb::Replace { .. }
+            | Verb::Promote
+            | Verb::PromoteFull
+            | Verb::Abort
+            | Verb::Retry
+            | Verb::Pause
+            | Verb::Resume
+            | Verb::RestartRollout
+            | Verb::Undo { .. }
+            | Verb::SetImage { .. }
+            | Verb::TerminateAnalysis
+            | Verb::Silence(_)
+            | Verb::ExpireSilence => Err(Refusal {
                 reason: String::from("it is not a change of an Application"),
                 hint: "",
             }),
@@ -157,7 +169,19 @@ impl Errand {
             | Verb::Restart
             | Verb::Scale { .. }
             | Verb::Delete { .. }
-            | Verb::Replace { .. } => Accepted::dry("done"),
+            | Verb::Replace { .. }
+            | Verb::Promote
+            | Verb::PromoteFull
+            | Verb::Abort
+            | Verb::Retry
+            | Verb::Pause
+            | Verb::Resume
+            | Verb::RestartRollout
+            | Verb::Undo { .. }
+            | Verb::SetImage { .. }
+            | Verb::TerminateAnalysis
+            | Verb::Silence(_)
+            | Verb::ExpireSilence => Accepted::dry("done"),
         })
     }
 
