@@ -121,6 +121,10 @@ pub struct Demo {
     /// Runs the platform without a screen until SIGINT or SIGTERM.
     #[arg(long)]
     pub headless: bool,
+    /// Lets a real Prometheus stand in for the embedded one; it is to scrape the address that
+    /// `--endpoints` names as `metrics`, with `honor_labels: true`.
+    #[arg(long, value_name = "URL", requires = "listen", value_parser = parse_server)]
+    pub prometheus: Option<String>,
     /// Keeps the git repositories in this folder instead of a temporary one.
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,
@@ -130,6 +134,18 @@ fn parse_speed(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(speed) if (0.01..=10_000.0).contains(&speed) => Ok(speed),
         _ => Err(String::from("give a number from 0.01 to 10000")),
+    }
+}
+
+fn parse_server(text: &str) -> Result<String, String> {
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.starts_with('/') => Ok(text.to_owned()),
+        Some(_) | None => Err(String::from(
+            "give an address such as http://127.0.0.1:9090",
+        )),
     }
 }
 
@@ -267,6 +283,7 @@ impl Snapshot {
             endpoints: None,
             headless: false,
             data: None,
+            prometheus: None,
         }
     }
 }

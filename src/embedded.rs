@@ -75,6 +75,7 @@ impl Embedded {
             apps: demo.apps,
             listen: demo.listen,
             data: demo.data.clone(),
+            prometheus: demo.prometheus.clone(),
             ..SimulationOptions::new(scenario)
         };
         let inner = Inner {
@@ -112,6 +113,16 @@ impl Embedded {
             )?;
             writeln!(out, "git         {}", endpoints.git.url)?;
             writeln!(out, "webhook     {}", endpoints.webhook.url)?;
+            let servers = [
+                ("prometheus", &endpoints.prometheus),
+                ("alerts", &endpoints.alertmanager),
+                ("metrics", &endpoints.metrics),
+            ];
+            for (name, server) in servers {
+                if let Some(server) = server {
+                    writeln!(out, "{name:<11} {}", server.url)?;
+                }
+            }
         }
         out.flush()?;
         stopped().await?;

@@ -11,6 +11,7 @@ pub mod daemonset;
 pub mod deployment;
 pub mod disruption;
 pub mod experiments;
+pub mod http_routes;
 pub mod ingress;
 pub mod job;
 pub mod namespace;

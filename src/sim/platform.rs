@@ -6,30 +6,28 @@
 
 mod endpoints;
 mod fleet;
+mod forward;
 mod listen;
+mod monitoring;
 mod objects;
+mod parts;
+mod rule_files;
 mod seed;
 mod story;
 
-pub use endpoints::{Endpoints, GitEndpoint, KubernetesEndpoint, WebhookEndpoint};
+pub use endpoints::{Endpoints, GitEndpoint, KubernetesEndpoint, ServerEndpoint, WebhookEndpoint};
 
 use super::apiserver::{ApiServer, ServerOptions};
 use super::clock::PlatformClock;
-use super::controllers;
-use super::controllers::argocd::Argo;
 use super::controllers::runtime::Runtime;
-use super::events::Events;
 use super::git::{GitError, GitServer};
-use super::kubelet::image::ImageCatalog;
-use super::kubelet::{KubeletOptions, NodeShape};
 use super::rng::Seed;
-use super::scenario::{Component, Scenario};
+use super::scenario::Scenario;
 use super::webhook;
 use crate::domain::clock::Clock as _;
 use chrono::{DateTime, Utc};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// The URL that in-process readers know the git server by.
@@ -59,6 +57,8 @@ pub struct SimulationOptions {
     pub listen: Option<SocketAddr>,
     /// Keeps the repositories here instead of in a temporary folder.
     pub data: Option<PathBuf>,
+    /// The address of a Prometheus that takes the embedded one's place.
+    pub prometheus: Option<String>,
 }
 
 impl SimulationOptions {
@@ -71,6 +71,7 @@ impl SimulationOptions {
             apps: 0,
             listen: None,
             data: None,
+            prometheus: None,
         }
     }
 }
@@ -90,6 +91,10 @@ pub enum SimError {
     Definition { file: String, message: String },
     #[error("cannot start Argo CD: {0}")]
     ArgoCd(String),
+    #[error("cannot start Argo Rollouts: {0}")]
+    Rollouts(String),
+    #[error("cannot use the Prometheus at {0}")]
+    Prometheus(String),
     #[error("cannot listen on {address}: {source}")]
     Listen {
         address: SocketAddr,
@@ -146,7 +151,14 @@ impl Simulation {
         };
         let root_ca = door.as_ref().map(|door| door.ca_pem.clone());
         let root_ca = root_ca.unwrap_or_default();
-        start_components(&options.scenario, &server, &runtime, &git, root_ca).await?;
+        let ground = parts::Ground {
+            options: &options,
+            server: &server,
+            runtime: &runtime,
+            git: &git,
+            stop: &stop,
+        };
+        let monitoring = parts::start(&ground, root_ca).await?;
         objects::create_all(&admin, &options.scenario.manifests).await?;
         fleet::create(&admin, options.apps, options.seed).await?;
 
@@ -174,6 +186,7 @@ impl Simulation {
                 git: &simulation.git,
                 receiver,
                 secret,
+                monitoring,
                 seed: options.seed,
             };
             let (endpoints, folder) = listen::open(address, servers, &simulation.stop).await?;
@@ -245,38 +258,6 @@ async fn seed_git(
             message: gone.to_string(),
         }),
     }
-}
-
-/// Starts the controllers the scenario names.
-async fn start_components(
-    scenario: &Scenario,
-    server: &ApiServer,
-    runtime: &Runtime,
-    git: &GitServer,
-    root_ca: String,
-) -> Result<(), SimError> {
-    let events = Events::start(runtime);
-    if scenario.starts.contains(&Component::Workloads) {
-        let images = ImageCatalog::new(scenario.registries.clone(), scenario.profiles.clone());
-        for image in &scenario.images {
-            images.add(image.clone());
-        }
-        let options = KubeletOptions {
-            nodes: NodeShape::three_workers(),
-            images: Arc::new(images),
-            version: KUBERNETES_VERSION.to_owned(),
-        };
-        let kubelet = controllers::start_kubernetes(runtime, &events, options, root_ca);
-        server.set_pod_logs(Arc::new(kubelet));
-    }
-    if scenario.starts.contains(&Component::ArgoCd) {
-        let argo = Argo::start(runtime, git, &events)
-            .await
-            .map_err(|refusal| SimError::ArgoCd(refusal.to_string()))?;
-        let router = controllers::argocd::server::router(argo);
-        server.add_service_backend("argocd", "argocd-server", router);
-    }
-    Ok(())
 }
 
 fn webhook_secret(seed: u64) -> String {

@@ -108,18 +108,18 @@ impl Traffic {
     /// Returns the past of every service that has just begun to answer; each is told once.
     pub fn take_past(&self) -> Vec<PastSeries> {
         let now = self.0.clock.now().timestamp_millis();
-        let mut model = self.current();
-        let mut past = Vec::new();
-        for service in &mut model.services {
-            if service.has_past || service.shares.is_empty() {
-                continue;
-            }
-            service.has_past = true;
-            if now - self.0.started_ms <= PAST_LIMIT_MS {
-                past.extend(history::of_service(service, now, PAST, self.0.seed));
+        let mut begun = Vec::new();
+        for service in &mut self.current().services {
+            if !service.has_past && !service.shares.is_empty() {
+                service.has_past = true;
+                begun.push(service.clone());
             }
         }
-        past
+        if now - self.0.started_ms > PAST_LIMIT_MS {
+            return Vec::new();
+        }
+        let told = |service| history::of_service(service, now, PAST, self.0.seed);
+        begun.iter().flat_map(told).collect()
     }
 
     /// Brings the counters up to date.

@@ -12,6 +12,21 @@ pub struct Endpoints {
     pub kubernetes: KubernetesEndpoint,
     pub git: GitEndpoint,
     pub webhook: WebhookEndpoint,
+    /// The Prometheus API: the embedded one, or the one that takes its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<ServerEndpoint>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alertmanager: Option<ServerEndpoint>,
+    /// A page of metrics for a Prometheus elsewhere; it is to be scraped with `honor_labels`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<ServerEndpoint>,
+}
+
+/// A server that asks for no credentials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerEndpoint {
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

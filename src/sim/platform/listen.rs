@@ -1,6 +1,9 @@
 //! Opens a loopback port for each server.
 
-use super::endpoints::{GitEndpoint, KubernetesEndpoint, WebhookEndpoint, write_private};
+use super::endpoints::{
+    GitEndpoint, KubernetesEndpoint, ServerEndpoint, WebhookEndpoint, write_private,
+};
+use super::monitoring::Monitoring;
 use super::{Endpoints, SimError};
 use crate::sim::apiserver::ApiServer;
 use crate::sim::git::{GitServer, http::Access, http::router as git_router};
@@ -18,6 +21,7 @@ pub(super) struct Servers<'s> {
     pub(super) git: &'s GitServer,
     pub(super) receiver: Router,
     pub(super) secret: String,
+    pub(super) monitoring: Option<Monitoring>,
     pub(super) seed: u64,
 }
 
@@ -38,7 +42,10 @@ pub(super) async fn open(
     )
     .await?;
     let webhook = serve(address, servers.receiver, stop).await?;
-    let endpoints = Endpoints {
+    let mut endpoints = Endpoints {
+        prometheus: None,
+        alertmanager: None,
+        metrics: None,
         kubernetes: servers.door.endpoint,
         git: GitEndpoint {
             url: format!("http://{git}"),
@@ -51,6 +58,24 @@ pub(super) async fn open(
             secret: servers.secret,
         },
     };
+    if let Some(monitoring) = servers.monitoring {
+        let at = async |router| {
+            let bound = serve(address, router, stop).await?;
+            Ok::<_, SimError>(format!("http://{bound}"))
+        };
+        let prometheus = match monitoring.elsewhere {
+            Some(url) => url,
+            None => at(monitoring.prometheus).await?,
+        };
+        let metrics = at(monitoring.metrics).await?;
+        endpoints.prometheus = Some(ServerEndpoint { url: prometheus });
+        endpoints.alertmanager = Some(ServerEndpoint {
+            url: at(monitoring.alertmanager).await?,
+        });
+        endpoints.metrics = Some(ServerEndpoint {
+            url: format!("{metrics}/metrics"),
+        });
+    }
     Ok((endpoints, servers.door.folder))
 }
 

@@ -19,19 +19,28 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(super) async fn create_definitions(client: &Client) -> Result<(), SimError> {
     let mut definitions = Vec::new();
     for (file, bytes) in embedded_files("crds").iter() {
-        if !file.ends_with(".yaml") {
-            continue;
+        if file.ends_with(".yaml") {
+            definitions.extend(documents(file, bytes)?);
         }
-        let documents: Vec<Value> =
-            yaml::from_multi(&String::from_utf8_lossy(bytes)).map_err(|error| {
-                SimError::Definition {
-                    file: file.to_owned(),
-                    message: error.to_string(),
-                }
-            })?;
-        definitions.extend(documents);
     }
     create_all(client, &definitions).await
+}
+
+/// Creates the objects that a part of the platform comes with, from one file of `parts`.
+pub(super) async fn create_part(client: &Client, wanted: &str) -> Result<(), SimError> {
+    let files = embedded_files("parts");
+    let mut objects = Vec::new();
+    for (file, bytes) in files.iter().filter(|(file, _)| *file == wanted) {
+        objects.extend(documents(file, bytes)?);
+    }
+    create_all(client, &objects).await
+}
+
+fn documents(file: &str, bytes: &[u8]) -> Result<Vec<Value>, SimError> {
+    yaml::from_multi(&String::from_utf8_lossy(bytes)).map_err(|error| SimError::Definition {
+        file: file.to_owned(),
+        message: error.to_string(),
+    })
 }
 
 /// Creates objects, many at a time: what others live in first, Applications last, so that their

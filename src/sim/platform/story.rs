@@ -11,6 +11,7 @@ use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -51,7 +52,8 @@ pub(super) fn deliver_pushes(
     spawn(stop, deliver);
 }
 
-/// Plays the scenario's syncs at once and its faults when their time comes.
+/// Plays the scenario's syncs at once, those of one Application in turn, and its faults when their
+/// time comes.
 pub(super) fn tell(
     scenario: &Scenario,
     client: &Client,
@@ -59,15 +61,21 @@ pub(super) fn tell(
     (clock, started): (PlatformClock, DateTime<Utc>),
     stop: &CancellationToken,
 ) {
-    let syncs = scenario.syncs.clone();
-    let (syncing, watch) = (client.clone(), clock.clone());
-    spawn(stop, async move {
-        for sync in syncs {
-            if let Err(error) = play_sync(&syncing, &watch, &sync).await {
-                tracing::warn!(application = %sync.application, %error, "a sync of the scenario failed");
+    let mut of_application: BTreeMap<(&str, &str), Vec<SeedSync>> = BTreeMap::new();
+    for sync in &scenario.syncs {
+        let key = (sync.namespace.as_str(), sync.application.as_str());
+        of_application.entry(key).or_default().push(sync.clone());
+    }
+    for syncs in of_application.into_values() {
+        let (client, clock) = (client.clone(), clock.clone());
+        spawn(stop, async move {
+            for sync in syncs {
+                if let Err(error) = play_sync(&client, &clock, &sync).await {
+                    tracing::warn!(application = %sync.application, %error, "a sync of the scenario failed");
+                }
             }
-        }
-    });
+        });
+    }
     for fault in scenario.faults.clone() {
         let (client, git, clock) = (client.clone(), git.clone(), clock.clone());
         spawn(stop, async move {
@@ -103,8 +111,22 @@ async fn play_sync(client: &Client, clock: &PlatformClock, sync: &SeedSync) -> R
                     .is_some()
         })
     };
+    let is_healthy = |found: Option<&DynamicObject>| {
+        let health = |application: &DynamicObject| {
+            let status = application.data.pointer("/status/health/status");
+            status.and_then(Value::as_str) == Some("Healthy")
+        };
+        is_over(found) && found.is_some_and(health)
+    };
+    let reached = async {
+        if sync.until_healthy {
+            await_condition(api, &sync.application, is_healthy).await
+        } else {
+            await_condition(api, &sync.application, is_over).await
+        }
+    };
     tokio::select! {
-        over = await_condition(api, &sync.application, is_over) => over.map(drop).map_err(Failure::from),
+        over = reached => over.map(drop).map_err(Failure::from),
         () = clock.sleep(SYNC_PATIENCE) => Err("it did not end within a minute".into()),
     }
 }

@@ -70,6 +70,8 @@ pub struct SeedSync {
     /// Empty: the Application's own target revision.
     pub revision: String,
     pub by: String,
+    /// The Application's next sync waits until it is healthy.
+    pub until_healthy: bool,
 }
 
 /// Something that happens to the platform by itself.

@@ -30,13 +30,15 @@ const FIELDS: [&str; 10] = [
 ];
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawSync {
     application: String,
     #[serde(default)]
     revision: String,
     #[serde(default)]
     by: Option<String>,
+    #[serde(default)]
+    until_healthy: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -283,6 +285,7 @@ fn read_syncs<'t>(
                 application: name.to_owned(),
                 revision: raw.revision,
                 by: raw.by.unwrap_or_else(|| "admin".to_owned()),
+                until_healthy: raw.until_healthy,
             });
         }
     }

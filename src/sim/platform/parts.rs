@@ -1,0 +1,102 @@
+//! Starts the parts of the platform that a scenario names, each with the objects it comes with.
+
+use super::monitoring::{self, Monitoring};
+use super::{KUBERNETES_VERSION, SimError, SimulationOptions, objects};
+use crate::sim::apiserver::ApiServer;
+use crate::sim::controllers;
+use crate::sim::controllers::analysis::Analyses;
+use crate::sim::controllers::argocd::Argo;
+use crate::sim::controllers::experiments::Experiments;
+use crate::sim::controllers::http_routes::HttpRoutes;
+use crate::sim::controllers::rollouts::Rollouts;
+use crate::sim::controllers::runtime::Runtime;
+use crate::sim::events::Events;
+use crate::sim::git::GitServer;
+use crate::sim::kubelet::image::ImageCatalog;
+use crate::sim::kubelet::{KubeletOptions, NodeShape};
+use crate::sim::network::Network;
+use crate::sim::scenario::{Component, Scenario};
+use crate::sim::traffic::Traffic;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What the parts run on.
+pub(super) struct Ground<'g> {
+    pub(super) options: &'g SimulationOptions,
+    pub(super) server: &'g ApiServer,
+    pub(super) runtime: &'g Runtime,
+    pub(super) git: &'g GitServer,
+    pub(super) stop: &'g CancellationToken,
+}
+
+impl Ground<'_> {
+    fn starts(&self, component: Component) -> bool {
+        self.options.scenario.starts.contains(&component)
+    }
+}
+
+/// Starts the parts; what monitors them is returned when it is one of them.
+pub(super) async fn start(
+    ground: &Ground<'_>,
+    root_ca: String,
+) -> Result<Option<Monitoring>, SimError> {
+    let (server, runtime) = (ground.server, ground.runtime);
+    let events = Events::start(runtime);
+    let images = Arc::new(catalog(&ground.options.scenario));
+    if ground.starts(Component::Workloads) {
+        let options = KubeletOptions {
+            nodes: NodeShape::three_workers(),
+            images: images.clone(),
+            version: KUBERNETES_VERSION.to_owned(),
+        };
+        let kubelet = controllers::start_kubernetes(runtime, &events, options, root_ca);
+        server.set_pod_logs(Arc::new(kubelet));
+    }
+    if ground.starts(Component::ArgoCd) {
+        let argo = Argo::start(runtime, ground.git, &events)
+            .await
+            .map_err(|refusal| SimError::ArgoCd(refusal.to_string()))?;
+        let router = controllers::argocd::server::router(argo);
+        server.add_service_backend("argocd", "argocd-server", router);
+    }
+    if ground.starts(Component::Rollouts) {
+        start_rollouts(ground, &events).await?;
+    }
+    let traffic = ground.starts(Component::Traffic).then(|| {
+        let shapes = ground.options.scenario.traffic.clone();
+        Traffic::start(runtime, shapes, images)
+    });
+    if !ground.starts(Component::Prometheus) {
+        return Ok(None);
+    }
+    objects::create_part(&server.client("tiphys:scenario"), "prometheus.yaml").await?;
+    let sources = monitoring::sources(runtime, &ground.options.scenario.starts, traffic.as_ref());
+    let on = monitoring::Ground {
+        server,
+        clock: runtime.clock(),
+        apps: ground.options.apps,
+        elsewhere: ground.options.prometheus.as_deref(),
+        stop: ground.stop,
+    };
+    monitoring::start(&on, sources, traffic.as_ref()).map(Some)
+}
+
+fn catalog(scenario: &Scenario) -> ImageCatalog {
+    let images = ImageCatalog::new(scenario.registries.clone(), scenario.profiles.clone());
+    for image in &scenario.images {
+        images.add(image.clone());
+    }
+    images
+}
+
+async fn start_rollouts(ground: &Ground<'_>, events: &Events) -> Result<(), SimError> {
+    let (server, runtime) = (ground.server, ground.runtime);
+    objects::create_part(&server.client("tiphys:scenario"), "rollouts.yaml").await?;
+    let network =
+        Network::of(server.clone()).map_err(|refusal| SimError::Rollouts(refusal.to_string()))?;
+    Rollouts::start(runtime, events);
+    Analyses::start(runtime, events, network);
+    Experiments::start(runtime, events);
+    HttpRoutes::start(runtime);
+    Ok(())
+}
