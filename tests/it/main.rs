@@ -37,6 +37,7 @@ mod sim_argocd;
 mod sim_git;
 mod sim_kustomize;
 mod sim_platform;
+mod sim_rollouts;
 mod sim_workloads_deployment;
 mod sim_workloads_others;
 mod support;

@@ -59,6 +59,9 @@ pub(crate) struct Cluster {
     pub(crate) clock: PlatformClock,
     pub(crate) client: Client,
     pub(crate) images: Arc<ImageCatalog>,
+    pub(crate) server: ApiServer,
+    pub(crate) runtime: Runtime,
+    pub(crate) events: Events,
 }
 
 impl Cluster {
@@ -81,6 +84,9 @@ impl Cluster {
             client: server.client("test"),
             clock,
             images,
+            server,
+            runtime,
+            events,
         }
     }
 
