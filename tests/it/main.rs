@@ -26,6 +26,7 @@ mod engine_platforms;
 mod health_oracle;
 mod licences;
 mod oracles;
+mod promql_oracle;
 mod screens_answers;
 mod screens_bytes;
 mod screens_desk;

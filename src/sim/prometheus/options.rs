@@ -1,6 +1,7 @@
 //! How the embedded Prometheus is set up.
 
 use crate::sim::clock::PlatformClock;
+use crate::sim::rng::Seed;
 use std::time::Duration;
 
 /// Which major version's rules queries follow.
@@ -32,6 +33,8 @@ pub struct PrometheusOptions {
     pub external_url: String,
     /// The address by which people reach the Alertmanager.
     pub alertmanager_url: String,
+    /// From which the ids of silences are drawn.
+    pub seed: Seed,
 }
 
 impl PrometheusOptions {
@@ -46,6 +49,7 @@ impl PrometheusOptions {
             lookback: Duration::from_secs(300),
             external_url: "http://prometheus.monitoring.svc.cluster.local:9090".to_owned(),
             alertmanager_url: "http://alertmanager.monitoring.svc.cluster.local:9093".to_owned(),
+            seed: Seed::default(),
         }
     }
 }

@@ -1,0 +1,160 @@
+//! What a window of samples comes to (`promql/functions.go`).
+
+use super::quantile;
+use super::sums::{Mean, Sum, Variance};
+use super::window::Window;
+
+/// A function of a window.
+pub(super) type Look = fn(&Window<'_>) -> Option<f64>;
+
+/// Returns the function of a name, if it takes nothing but a range vector.
+pub(super) fn by_name(name: &str) -> Option<Look> {
+    Some(match name {
+        "avg_over_time" => |window| Some(mean(window.values)),
+        "min_over_time" => {
+            |window| extreme(window, |value, best| value < best).map(|(_, value)| value)
+        }
+        "max_over_time" => {
+            |window| extreme(window, |value, best| value > best).map(|(_, value)| value)
+        }
+        "sum_over_time" => |window| Some(Sum::of(window.values.iter().copied()).total()),
+        "count_over_time" => |window| Some(window.values.len() as f64),
+        "last_over_time" => |window| window.values.last().copied(),
+        "first_over_time" => |window| window.values.first().copied(),
+        "present_over_time" => |_| Some(1.0),
+        "stddev_over_time" => |window| Some(variance(window.values).sqrt()),
+        "stdvar_over_time" => |window| Some(variance(window.values)),
+        "mad_over_time" => |window| Some(median_deviation(window.values)),
+        "changes" => |window| Some(changes(window.values)),
+        "resets" => |window| Some(resets(window.values)),
+        "deriv" => |window| line(window, *window.times.first()?).map(|line| line.slope),
+        "ts_of_first_over_time" => |window| window.times.first().map(|time| seconds(*time)),
+        "ts_of_last_over_time" => |window| window.times.last().map(|time| seconds(*time)),
+        "ts_of_min_over_time" => |window| time_of(window, |value, best| value <= best),
+        "ts_of_max_over_time" => |window| time_of(window, |value, best| value >= best),
+        _ => return None,
+    })
+}
+
+/// Returns whether a function's result is still the metric it was.
+pub(super) fn keeps_name(name: &str) -> bool {
+    matches!(name, "last_over_time" | "first_over_time")
+}
+
+fn seconds(milliseconds: i64) -> f64 {
+    milliseconds as f64 / 1000.0
+}
+
+fn mean(values: &[f64]) -> f64 {
+    let mut mean = Mean::default();
+    values.iter().for_each(|value| mean.add(*value));
+    mean.mean()
+}
+
+fn variance(values: &[f64]) -> f64 {
+    let mut variance = Variance::default();
+    values.iter().for_each(|value| variance.add(*value));
+    variance.variance()
+}
+
+fn extreme(window: &Window<'_>, better: fn(f64, f64) -> bool) -> Option<(i64, f64)> {
+    let samples = window
+        .times
+        .iter()
+        .copied()
+        .zip(window.values.iter().copied());
+    samples.reduce(|best, sample| {
+        if better(sample.1, best.1) || best.1.is_nan() {
+            sample
+        } else {
+            best
+        }
+    })
+}
+
+fn time_of(window: &Window<'_>, better: fn(f64, f64) -> bool) -> Option<f64> {
+    extreme(window, better).map(|(time, _)| seconds(time))
+}
+
+fn median_deviation(values: &[f64]) -> f64 {
+    let median = quantile::of_values(0.5, &mut values.to_vec());
+    let mut deviations: Vec<f64> = values.iter().map(|value| (value - median).abs()).collect();
+    quantile::of_values(0.5, &mut deviations)
+}
+
+fn pairs(values: &[f64]) -> impl Iterator<Item = (f64, f64)> {
+    values.iter().copied().zip(values.iter().copied().skip(1))
+}
+
+fn changes(values: &[f64]) -> f64 {
+    let changed = |(before, after): &(f64, f64)| {
+        let same = before == after || (before.is_nan() && after.is_nan());
+        !same
+    };
+    pairs(values).filter(changed).count() as f64
+}
+
+fn resets(values: &[f64]) -> f64 {
+    pairs(values)
+        .filter(|(before, after)| after < before)
+        .count() as f64
+}
+
+/// A line through samples.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line {
+    /// Per second.
+    pub(super) slope: f64,
+    /// At the time that was asked for.
+    pub(super) value: f64,
+}
+
+/// Fits a line by least squares; two samples are needed.
+pub(super) fn line(window: &Window<'_>, at: i64) -> Option<Line> {
+    let first = *window.values.first()?;
+    if window.values.len() < 2 {
+        return None;
+    }
+    if window
+        .values
+        .iter()
+        .all(|value| value.total_cmp(&first).is_eq())
+    {
+        let still = if first.is_infinite() { f64::NAN } else { 0.0 };
+        let value = if first.is_infinite() { f64::NAN } else { first };
+        return Some(Line {
+            slope: still,
+            value,
+        });
+    }
+    let count = window.values.len() as f64;
+    let xs = || window.times.iter().map(|time| seconds(time - at));
+    let ys = || window.values.iter().copied();
+    let sum_x = Sum::of(xs()).total();
+    let sum_y = Sum::of(ys()).total();
+    let sum_xy = Sum::of(xs().zip(ys()).map(|(x, y)| x * y)).total();
+    let sum_x2 = Sum::of(xs().map(|x| x * x)).total();
+    let slope = (sum_xy - sum_x * sum_y / count) / (sum_x2 - sum_x * sum_x / count);
+    Some(Line {
+        slope,
+        value: sum_y / count - slope * sum_x / count,
+    })
+}
+
+/// Smooths twice (Holt's linear method): the level and the trend.
+pub(super) fn smoothed(window: &Window<'_>, level_factor: f64, trend_factor: f64) -> Option<f64> {
+    let [first, second, ..] = window.values else {
+        return None;
+    };
+    let (mut before, mut level) = (0.0, *first);
+    let mut trend = second - first;
+    for (number, value) in window.values.iter().enumerate().skip(1) {
+        if number > 1 {
+            trend = trend_factor * (level - before) + (1.0 - trend_factor) * trend;
+        }
+        let next = level_factor * value + (1.0 - level_factor) * (level + trend);
+        before = level;
+        level = next;
+    }
+    Some(level)
+}
