@@ -23,13 +23,15 @@ use crate::term::{self, Input, Painter, Session};
 use crate::ui::theme::Theme;
 use color_eyre::eyre::{Result, WrapErr as _, eyre};
 use effects::Outcome;
+use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use futures::{FutureExt as _, StreamExt as _};
 use pace::Pace;
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io::{self, Stdout};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::task::Poll;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -195,11 +197,14 @@ impl Cockpit {
     /// Takes the keys that wait already, so that a burst of them costs one frame.
     async fn feed_waiting_keys(&mut self) -> Result<()> {
         for _ in 0..64 {
-            let waiting = self
-                .inputs
-                .as_mut()
-                .and_then(|inputs| inputs.next().now_or_never());
-            let Some(Some(Ok(input))) = waiting else {
+            let Some(inputs) = self.inputs.as_mut() else {
+                return Ok(());
+            };
+            // Polled as this task: a stream that is not ready remembers only the first waker it
+            // is given, and one that wakes nobody would lose the next key until something else
+            // happens.
+            let waiting = poll_fn(|context| Poll::Ready(inputs.poll_next_unpin(context))).await;
+            let Poll::Ready(Some(Ok(input))) = waiting else {
                 return Ok(());
             };
             self.feed(msg_of(input)).await?;

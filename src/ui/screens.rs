@@ -29,7 +29,11 @@ pub struct Visible {
 
 /// Draws the screen that is shown.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) -> Visible {
-    if let Some(finding) = &state.link.nothing {
+    let needs_platform = !matches!(
+        state.screen(),
+        Screen::Help(_) | Screen::Contexts(_) | Screen::Ledger(_)
+    );
+    if let Some(finding) = state.link.nothing.as_ref().filter(|_| needs_platform) {
         return nothing::draw(canvas, area, finding, state);
     }
     match state.screen() {

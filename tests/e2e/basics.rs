@@ -48,6 +48,13 @@ fn without_kubeconfig_the_demo_is_offered() {
     let screen = terminal.sees("tiphys demo");
     assert!(screen.contains("kubeconfig"), "{screen}");
 
+    // Nothing but the keys themselves wakes the program here.
+    for _ in 0..3 {
+        terminal.press("?");
+        terminal.sees("WHAT IT DOES");
+        terminal.press("esc");
+        terminal.loses("WHAT IT DOES");
+    }
     terminal.types(":q\r");
     assert_eq!(terminal.ends(), 0);
 }
