@@ -6,6 +6,7 @@
 
 use super::field::{Field, Shape, Str, object_shapes, struct_from_map};
 use super::meta::MetaWire;
+use crate::domain::object::Text;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::{MapAccess, SeqAccess};
@@ -260,12 +261,14 @@ object_shapes!(
     CountedWire,
 );
 
-/// `status.resources[]`, counted without being kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// `status.resources[]`, counted without being kept; only Rollouts are remembered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResourceCount {
     pub total: u32,
     /// Those with a sync status other than Synced; hooks have none.
     pub out_of_sync: u32,
+    /// Namespace and name of every Rollout.
+    pub rollouts: Vec<(Text, Text)>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -273,6 +276,12 @@ pub struct ResourceCount {
 struct CountedWire<'a> {
     #[serde(borrow)]
     status: Field<Str<'a>>,
+    #[serde(borrow)]
+    kind: Field<Str<'a>>,
+    #[serde(borrow)]
+    namespace: Field<Str<'a>>,
+    #[serde(borrow)]
+    name: Field<Str<'a>>,
 }
 
 impl<'de> Shape<'de> for ResourceCount {
@@ -282,7 +291,13 @@ impl<'de> Shape<'de> for ResourceCount {
         let mut count = Self::default();
         while let Some(item) = list.next_element::<Field<CountedWire<'de>>>()? {
             count.total += 1;
-            let status = item.value().and_then(|item| item.status.value());
+            let item = item.value().unwrap_or_default();
+            if item.kind.as_ref().is_some_and(|kind| kind == "Rollout") {
+                let text = |field: Field<Str<'de>>| Text::from(&*field.value().unwrap_or_default());
+                let named = (text(item.namespace), text(item.name));
+                count.rollouts.push(named);
+            }
+            let status = item.status.value();
             if status.is_some_and(|status| !status.is_empty() && status != "Synced") {
                 count.out_of_sync += 1;
             }

@@ -3,10 +3,16 @@
 //! Servers omit fields freely, so every absence is settled here and nowhere else.
 //! A field we cannot read becomes a [`Finding`] on the object, never a dropped row.
 
+pub mod analysis;
 pub mod application;
+pub mod dashboard;
 pub mod detail;
+mod loose;
 mod operation;
 mod reader;
+pub mod replica_set;
+pub mod rollout;
+pub mod route;
 mod spec;
 
 use crate::domain::finding::Finding;

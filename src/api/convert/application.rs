@@ -11,7 +11,7 @@ use crate::api::field::Field;
 use crate::api::intern::Interner;
 use crate::api::meta::{AnnotationsWire, MetaWire, OwnerWire};
 use crate::domain::application::{Application, Condition, Deletion, Refresh};
-use crate::domain::object::{Cluster, GroupKind, ResourceVersion, Text, Uid};
+use crate::domain::object::{Cluster, GroupKind, ObjectRef, ResourceVersion, Text, Uid};
 use crate::domain::status::{Health, SyncStatus};
 use chrono::{DateTime, Utc};
 
@@ -74,6 +74,7 @@ fn row_of(
     } else {
         verdict.revision.into_iter().collect()
     };
+    let rollouts = rollouts_of(&object, verdict.resources.rollouts);
     let findings = about(reader.into_findings(), &object);
     Application {
         object,
@@ -102,7 +103,7 @@ fn row_of(
         owner_set: meta.owner_set,
         parent: meta.parent,
         images: verdict.images,
-        rollouts: Vec::new(),
+        rollouts,
         findings,
     }
 }
@@ -259,6 +260,16 @@ impl<'a> Verdict<'a> {
                 .unwrap_or_default(),
         }
     }
+}
+
+/// Names the Rollouts among the managed objects; they live in the cluster we are connected to, or
+/// their rows are not found.
+fn rollouts_of(application: &ObjectRef, named: Vec<(Text, Text)>) -> Vec<ObjectRef> {
+    let kind = super::rollout::rollout_kind();
+    let named = named.into_iter();
+    named
+        .map(|(namespace, name)| object_ref(&application.cluster, &kind, &namespace, &name))
+        .collect()
 }
 
 fn conditions_of(

@@ -20,6 +20,8 @@ pub(super) fn rule<N: Node>(group: &str, kind: &str, object: &N) -> Option<Rule>
         "CronWorkflow" => cron_workflow(object),
         "ApplicationSet" => application_set(object),
         "Rollout" => rollout(object),
+        "AnalysisRun" => finite(object, &ANALYSIS_RUN),
+        "Experiment" => finite(object, &EXPERIMENT),
         _ => return None,
     };
     Some(Rule::Is(verdict))
@@ -33,6 +35,60 @@ fn workflow<N: Node>(object: &N) -> Verdict {
         _ => Unknown,
     };
     Verdict::new(health, string(object, &["status", "message"]))
+}
+
+/// What an object that ends says of itself in each phase.
+struct Sentences {
+    unreconciled: &'static str,
+    pending: &'static str,
+    running: &'static str,
+    successful: &'static str,
+    failed: &'static str,
+    error: &'static str,
+    inconclusive: &'static str,
+}
+
+const ANALYSIS_RUN: Sentences = Sentences {
+    unreconciled: "Waiting for analysis run to finish: status has not been reconciled.",
+    pending: "Analysis run is running",
+    running: "Analysis run is running",
+    successful: "Analysis run completed successfully",
+    failed: "Analysis run failed",
+    error: "Analysis run had an error",
+    inconclusive: "Analysis run was inconclusive",
+};
+
+const EXPERIMENT: Sentences = Sentences {
+    unreconciled: "Waiting for experiment to finish: status has not been reconciled.",
+    pending: "Experiment is pending",
+    running: "Experiment is running",
+    successful: "Experiment is successful",
+    failed: "Experiment has failed",
+    error: "Experiment had an error",
+    inconclusive: "Experiment was inconclusive",
+};
+
+/// AnalysisRun and Experiment: the phase, and the object's own words when it failed.
+fn finite<N: Node>(object: &N, sentences: &Sentences) -> Verdict {
+    let status = object.member("status").filter(|status| !status.is_null());
+    let Some(status) = status else {
+        return Verdict::new(Progressing, sentences.unreconciled);
+    };
+    let message = string(status, &["message"]);
+    let told = |sentence: &str| match message {
+        "" => sentence.to_owned(),
+        message => format!("Status Message: {message}"),
+    };
+    match string(status, &["phase"]) {
+        "Pending" => Verdict::new(Progressing, sentences.pending),
+        "Running" => Verdict::new(Progressing, sentences.running),
+        "Successful" if message.is_empty() => Verdict::new(Healthy, sentences.successful),
+        "Successful" => Verdict::new(Healthy, message),
+        "Failed" => Verdict::new(Degraded, told(sentences.failed)),
+        "Error" => Verdict::new(Degraded, told(sentences.error)),
+        "Inconclusive" => Verdict::new(Unknown, told(sentences.inconclusive)),
+        _ => Verdict::new(Progressing, sentences.unreconciled),
+    }
 }
 
 fn cron_workflow<N: Node>(object: &N) -> Verdict {

@@ -46,6 +46,13 @@ pub struct Facts {
     pub canary_available: Option<u32>,
 }
 
+impl Facts {
+    /// Returns whether the controller has not seen the spec yet.
+    pub fn is_unobserved(&self) -> bool {
+        super::phase::is_unobserved(self)
+    }
+}
+
 impl Default for Facts {
     fn default() -> Self {
         Self {
