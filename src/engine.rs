@@ -12,16 +12,20 @@ mod fault;
 mod fetch;
 pub mod live;
 mod logs;
+mod metrics;
 pub mod platform;
 mod pods;
 pub mod protocol;
 mod resource;
+mod rollout;
 mod session;
 mod supervisor;
 mod topics;
 mod transport;
 mod tree;
 mod watch;
+
+pub use metrics::{Login, MetricsOptions, Secret};
 
 use platform::Platform;
 use protocol::{Request, Update};
@@ -39,6 +43,8 @@ pub struct EngineOptions {
     pub argocd_namespace: String,
     /// Session token for argocd-server, when the user has one.
     pub argocd_token: Option<String>,
+    /// Where metrics servers are; those that are not named are discovered.
+    pub metrics: Vec<MetricsOptions>,
 }
 
 impl Default for EngineOptions {
@@ -48,6 +54,7 @@ impl Default for EngineOptions {
             username: None,
             argocd_namespace: String::from("argocd"),
             argocd_token: None,
+            metrics: Vec::new(),
         }
     }
 }

@@ -180,6 +180,7 @@ impl Setup {
             username: named(&self.config.username.value),
             argocd_namespace: self.config.argocd_namespace.value.clone(),
             argocd_token: self.environment.get("ARGOCD_AUTH_TOKEN").map(String::from),
+            metrics: Vec::new(),
         }
     }
 

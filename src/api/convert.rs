@@ -3,11 +3,13 @@
 //! Servers omit fields freely, so every absence is settled here and nowhere else.
 //! A field we cannot read becomes a [`Finding`] on the object, never a dropped row.
 
+pub mod alert;
 pub mod analysis;
 pub mod application;
 pub mod dashboard;
 pub mod detail;
 mod loose;
+pub mod metric;
 mod operation;
 mod reader;
 pub mod replica_set;

@@ -141,6 +141,7 @@ fn session_of(blueprint: Blueprint, link: Link) -> Session {
         kinds: RwLock::new(None),
         reachable: AtomicBool::new(false),
         access: RwLock::new(std::collections::HashMap::new()),
+        metrics: super::metrics::Hub::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is read once, on demand: YAML, describe, events, diff, why, access, kinds.
 
 mod access;
+mod dashboards;
 mod describe;
 mod diff;
 mod events;
@@ -10,6 +11,7 @@ mod why;
 
 pub(super) use manifest::MASK;
 
+use super::metrics;
 use super::protocol::{Answer, Fetch};
 use super::session::Session;
 use crate::domain::finding::Finding;
@@ -53,13 +55,23 @@ pub(super) async fn answer(session: &Arc<Session>, what: Fetch) -> Result<Answer
                 kinds.map_err(|fault| fault.into_finding("cannot list the kinds of the server"))?;
             Ok(Answer::Kinds(kinds.entries().to_vec()))
         }
-        Fetch::Query { .. }
-        | Fetch::Values { .. }
-        | Fetch::Dashboards { .. }
-        | Fetch::Dashboard { .. } => Err(Finding::new(
-            crate::domain::finding::Severity::Error,
-            "metrics cannot be read yet",
-        )),
+        Fetch::Query { expr } => {
+            let answer = metrics::instant(session, &expr).await;
+            Ok(Answer::Query(answer.map(Box::new)))
+        }
+        Fetch::Values { query } => metrics::values(session, &query).await.map(Answer::Values),
+        Fetch::Dashboards { namespace } => dashboards::of(session, namespace.as_deref())
+            .await
+            .map(Answer::Dashboards),
+        Fetch::Dashboard { json } => {
+            let read = crate::api::convert::dashboard::dashboard(&json, "");
+            let read = read.map_err(|problem| {
+                let sentence = format!("cannot read the dashboard: {problem}");
+                Finding::new(crate::domain::finding::Severity::Error, sentence)
+                    .with_hint("export it from Grafana as JSON")
+            });
+            read.map(|read| Answer::Dashboards(vec![read]))
+        }
         // The platform answers this one without a connection.
         Fetch::Contexts => Ok(Answer::Contexts(vec![session.context.clone()])),
     }

@@ -45,6 +45,7 @@ pub(super) struct Session {
     pub(super) reachable: AtomicBool,
     /// Answers to access reviews: kind, namespace, `verb/subresource`.
     pub(super) access: RwLock<HashMap<Right, bool>>,
+    pub(super) metrics: super::metrics::Hub,
 }
 
 /// What an access review was about.

@@ -7,8 +7,10 @@ use super::act;
 use super::connect;
 use super::fetch;
 use super::logs;
+use super::metrics;
 use super::platform::Platform;
 use super::protocol::{Answer, Fetch, Generation, Request, Scope, Ticket, Topic, Update};
+use super::rollout;
 use super::session::{Session, Wake};
 use super::topics;
 use super::tree;
@@ -136,11 +138,13 @@ impl Supervisor {
                 Topic::Logs { object, options } => {
                     logs::run(session, ticket, object, options).await;
                 }
-                Topic::Rollout(_)
-                | Topic::AnalysisRun(_)
-                | Topic::Query { .. }
-                | Topic::Board { .. }
-                | Topic::Alerts => {}
+                Topic::Rollout(object) => rollout::run(session, ticket, object).await,
+                Topic::AnalysisRun(object) => rollout::analysis(session, ticket, object).await,
+                Topic::Query { expr, wish } => metrics::query(session, ticket, expr, wish).await,
+                Topic::Board { object, wish } => {
+                    metrics::board(session, ticket, object, wish).await
+                }
+                Topic::Alerts => metrics::alerts(session, ticket).await,
             }
         });
         self.subscriptions

@@ -2,7 +2,9 @@
 
 use super::protocol::{Delta, Generation, Rows, SourceName, Ticket, Update};
 use super::session::Session;
-use super::watch::{Applications, Batch, Outlet, Projection, Tables, Target, Watcher};
+use super::watch::{Applications, Batch, Outlet, Projection, Tables, Target, Typed, Watcher};
+use crate::api::convert::analysis::{analysis_run, analysis_run_kind};
+use crate::api::convert::rollout::{rollout, rollout_kind};
 use crate::domain::object::GroupKind;
 use crate::domain::status::Freshness;
 use futures::FutureExt;
@@ -26,6 +28,24 @@ pub(super) async fn kind(session: Arc<Session>, ticket: Ticket, kind: GroupKind)
         let projection = Applications::new(session.cluster.clone());
         let outlet = outlet(&session, kind.clone(), move |_: &Applications, batch| {
             delta(generation, ticket, &kind, batch, Rows::Applications)
+        });
+        Watcher::new(session, target, projection, outlet)
+            .run()
+            .await;
+    } else if kind == rollout_kind() {
+        let projection = Typed::new(session.cluster.clone(), kind.clone(), |value, cluster| {
+            rollout(value, cluster, None)
+        });
+        let outlet = outlet(&session, kind.clone(), move |_: &Typed<_>, batch| {
+            delta(generation, ticket, &kind, batch, Rows::Rollouts)
+        });
+        Watcher::new(session, target, projection, outlet)
+            .run()
+            .await;
+    } else if kind == analysis_run_kind() {
+        let projection = Typed::new(session.cluster.clone(), kind.clone(), analysis_run);
+        let outlet = outlet(&session, kind.clone(), move |_: &Typed<_>, batch| {
+            delta(generation, ticket, &kind, batch, Rows::AnalysisRuns)
         });
         Watcher::new(session, target, projection, outlet)
             .run()

@@ -57,6 +57,12 @@ impl Call {
         self
     }
 
+    /// Sends parameters as a form does.
+    pub(super) fn form(mut self, parameters: String) -> Self {
+        self.body = Some(("application/x-www-form-urlencoded", parameters.into_bytes()));
+        self
+    }
+
     pub(super) fn cookie(mut self, cookie: Option<String>) -> Self {
         self.cookie = cookie;
         self
@@ -86,22 +92,46 @@ impl Call {
     }
 }
 
+/// A whole answer, whatever its code.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) code: u16,
+    pub(super) content_type: String,
+    pub(super) body: Bytes,
+}
+
 /// Sends a request and returns the whole answer.
 pub(super) async fn send(client: &Client, call: Call) -> Result<Bytes, Fault> {
+    let answer = exchange(client, call).await?;
+    if (200..300).contains(&answer.code) {
+        Ok(answer.body)
+    } else {
+        Err(Fault::from_answer(answer.code, &answer.body))
+    }
+}
+
+/// Sends a request and returns the answer as it is, refusals included.
+pub(super) async fn exchange(client: &Client, call: Call) -> Result<Answer, Fault> {
     let request = call.into_request(false)?;
     let answer = async {
         let response = client
             .send(request)
             .await
             .map_err(|error| Fault::from_client(&error))?;
-        let code = response.status();
+        let code = response.status().as_u16();
+        let content_type = response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
         let body = response.into_body().collect().await;
         let body = body.map_err(|error| Fault::from_client(&error))?.to_bytes();
-        if code.is_success() {
-            Ok(body)
-        } else {
-            Err(Fault::from_answer(code.as_u16(), &body))
-        }
+        Ok(Answer {
+            code,
+            content_type,
+            body,
+        })
     };
     tokio::time::timeout(ANSWER_TIMEOUT, answer)
         .await

@@ -9,11 +9,13 @@ mod outlet;
 mod pending;
 mod projection;
 mod recovery;
+mod typed;
 
 pub(super) use outlet::Outlet;
 pub(super) use pending::Batch;
 pub(super) use projection::{Applications, Details, Page, Projection, Seen, Tables};
 pub(super) use recovery::{asked_to_retry, pause};
+pub(super) use typed::Typed;
 
 use super::backoff::Backoff;
 use super::fault::Fault;

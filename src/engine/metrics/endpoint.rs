@@ -1,0 +1,402 @@
+//! Where a metrics server is, and one request to it.
+//!
+//! By URL, or through the API server's service proxy when only the cluster can reach it. What is
+//! not configured is discovered: by the label `app.kubernetes.io/name`, else by the names that
+//! the usual installations have. A proxy needs `get services/proxy`, so GET is used as long as
+//! the query fits into a line.
+
+use super::Server;
+use super::options::{Login, MetricsOptions};
+use crate::domain::globs;
+use crate::engine::facts::{items, number, text};
+use crate::engine::fault::Fault;
+use crate::engine::session::Session;
+use crate::engine::transport::{Answer, Call, exchange, segment};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Longer queries are sent in the body: proxies refuse long lines.
+const LINE: usize = 1_500;
+const TIMEOUT: Duration = Duration::from_secs(35);
+
+/// A server that can be asked.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    route: Route,
+    /// As people know it.
+    pub(super) name: String,
+}
+
+#[derive(Debug)]
+enum Route {
+    /// Path of the service proxy on the API server.
+    Proxy(String),
+    Url {
+        http: reqwest::Client,
+        base: String,
+        headers: HeaderMap,
+    },
+}
+
+/// What is sent.
+#[derive(Debug)]
+pub(super) enum Question<'q> {
+    Get(&'q [(&'q str, String)]),
+    /// A long GET may become this.
+    Form(&'q [(&'q str, String)]),
+    Json(Method, &'q Value),
+    Delete,
+}
+
+impl Endpoint {
+    /// Finds the server: as configured for the context, else by discovery.
+    pub(super) async fn find(session: &Session, server: Server) -> Result<Self, Fault> {
+        let configured = session.options.metrics.iter().find(|one| {
+            globs::matches(&one.context, &session.context.name) && address(one, server).is_some()
+        });
+        if let Some(options) = configured
+            && let Some(address) = address(options, server)
+        {
+            return by_address(address, &options.login);
+        }
+        discovered(session, server).await
+    }
+
+    /// Sends a question and returns code, content type and body.
+    pub(super) async fn ask(
+        &self,
+        session: &Session,
+        path: &str,
+        question: Question<'_>,
+    ) -> Result<Answer, Fault> {
+        match &self.route {
+            Route::Proxy(base) => {
+                let call = call(format!("{base}{path}"), question);
+                exchange(&session.client(), call).await
+            }
+            Route::Url {
+                http,
+                base,
+                headers,
+            } => {
+                let request = request(http, format!("{base}{path}"), question);
+                by_url(request.headers(headers.clone())).await
+            }
+        }
+    }
+}
+
+fn address(options: &MetricsOptions, server: Server) -> Option<&str> {
+    match server {
+        Server::Prometheus => options.prometheus.as_deref(),
+        Server::Alertmanager => options.alertmanager.as_deref(),
+    }
+}
+
+/// Writes parameters as a form does.
+fn form(parameters: &[(&str, String)]) -> String {
+    let pairs: Vec<String> = parameters
+        .iter()
+        .map(|(name, value)| format!("{}={}", segment(name), segment(value)))
+        .collect();
+    pairs.join("&")
+}
+
+fn call(path: String, question: Question<'_>) -> Call {
+    match question {
+        Question::Get(parameters) => {
+            let query = form(parameters);
+            if query.len() > LINE {
+                return Call::new(Method::POST, path).form(query);
+            }
+            let mark = if query.is_empty() { "" } else { "?" };
+            Call::get(format!("{path}{mark}{query}"))
+        }
+        Question::Form(parameters) => Call::new(Method::POST, path).form(form(parameters)),
+        Question::Json(method, body) => {
+            Call::new(method, path).body(crate::engine::transport::JSON, body)
+        }
+        Question::Delete => Call::new(Method::DELETE, path),
+    }
+}
+
+fn request(http: &reqwest::Client, url: String, question: Question<'_>) -> reqwest::RequestBuilder {
+    let typed = |request: reqwest::RequestBuilder, kind: &'static str, body: String| {
+        request.header(header::CONTENT_TYPE, kind).body(body)
+    };
+    let urlencoded = "application/x-www-form-urlencoded";
+    match question {
+        Question::Get(parameters) => {
+            let query = form(parameters);
+            if query.len() > LINE {
+                return typed(http.post(url), urlencoded, query);
+            }
+            let mark = if query.is_empty() { "" } else { "?" };
+            http.get(format!("{url}{mark}{query}"))
+        }
+        Question::Form(parameters) => typed(http.post(url), urlencoded, form(parameters)),
+        Question::Json(method, body) => typed(
+            http.request(method, url),
+            crate::engine::transport::JSON,
+            body.to_string(),
+        ),
+        Question::Delete => http.delete(url),
+    }
+}
+
+async fn by_url(request: reqwest::RequestBuilder) -> Result<Answer, Fault> {
+    let unreachable = |error: reqwest::Error| Fault::Unreachable(causes(&error.without_url()));
+    let response = request.send().await.map_err(unreachable)?;
+    let code = response.status().as_u16();
+    let content_type = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    let body: Bytes = response.bytes().await.map_err(unreachable)?;
+    Ok(Answer {
+        code,
+        content_type,
+        body,
+    })
+}
+
+/// The error and what caused it, without the address, which may carry a password.
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+fn by_address(address: &str, login: &Login) -> Result<Endpoint, Fault> {
+    if !address.contains("://") {
+        let (namespace, service) = address.split_once('/').ok_or_else(|| {
+            Fault::Refused(format!(
+                "`{address}` is neither a URL nor NAMESPACE/NAME:PORT"
+            ))
+        })?;
+        return Ok(proxied(namespace, service));
+    }
+    let refused = |what: &str, error: &dyn std::fmt::Display| {
+        Fault::Refused(format!("{what} cannot be used: {error}"))
+    };
+    Ok(Endpoint {
+        route: Route::Url {
+            http: http_client(login)?,
+            base: address.trim_end_matches('/').to_owned(),
+            headers: headers(login).map_err(|error| refused("a header", &error))?,
+        },
+        name: without_user(address),
+    })
+}
+
+/// An address to show: without the user and the password in it.
+fn without_user(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else {
+        return address.to_owned();
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    let slash = if path.is_empty() { "" } else { "/" };
+    format!("{scheme}://{host}{slash}{path}")
+}
+
+fn proxied(namespace: &str, service: &str) -> Endpoint {
+    Endpoint {
+        route: Route::Proxy(format!(
+            "/api/v1/namespaces/{}/services/{}/proxy",
+            segment(namespace),
+            segment(service)
+        )),
+        name: format!("{namespace}/{service}"),
+    }
+}
+
+fn http_client(login: &Login) -> Result<reqwest::Client, Fault> {
+    // Somebody may have chosen one already: theirs is as good.
+    let _chosen = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder().timeout(TIMEOUT);
+    let read = |path: &std::path::Path| {
+        std::fs::read(path)
+            .map_err(|error| Fault::Refused(format!("cannot read `{}`: {error}", path.display())))
+    };
+    let refused =
+        |error: reqwest::Error| Fault::Refused(format!("the login cannot be used: {error}"));
+    if let Some(path) = &login.certificate_authority {
+        let certificates = reqwest::Certificate::from_pem_bundle(&read(path)?).map_err(refused)?;
+        builder = builder.tls_certs_merge(certificates);
+    }
+    if let Some(path) = &login.client_certificate {
+        let mut pem = read(path)?;
+        if let Some(key) = &login.client_key {
+            pem.push(b'\n');
+            pem.extend(read(key)?);
+        }
+        builder = builder.identity(reqwest::Identity::from_pem(&pem).map_err(refused)?);
+    }
+    builder.build().map_err(refused)
+}
+
+fn headers(login: &Login) -> Result<HeaderMap, http::Error> {
+    let mut headers = HeaderMap::new();
+    let mut secret = |name: HeaderName, text: &str| -> Result<(), http::Error> {
+        let mut value = HeaderValue::from_str(text)?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+        Ok(())
+    };
+    if let Some(token) = &login.bearer_token {
+        let text = format!("Bearer {}", token.reveal());
+        secret(header::AUTHORIZATION, &text)?;
+    } else if let Some(user) = &login.username {
+        use base64::Engine as _;
+        let password = login.password.as_ref().map_or("", |secret| secret.reveal());
+        let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+        secret(header::AUTHORIZATION, &format!("Basic {pair}"))?;
+    }
+    for (name, value) in &login.headers {
+        secret(name.parse::<HeaderName>()?, value.reveal())?;
+    }
+    Ok(headers)
+}
+
+/// Services that the usual installations make, `NAMESPACE/NAME`.
+fn usual(server: Server) -> &'static [(&'static str, &'static str)] {
+    match server {
+        Server::Prometheus => &[
+            ("monitoring", "prometheus"),
+            ("monitoring", "prometheus-operated"),
+            ("monitoring", "prometheus-k8s"),
+            ("monitoring", "prometheus-server"),
+            ("prometheus", "prometheus-server"),
+            ("istio-system", "prometheus"),
+        ],
+        Server::Alertmanager => &[
+            ("monitoring", "alertmanager"),
+            ("monitoring", "alertmanager-operated"),
+            ("monitoring", "alertmanager-main"),
+            ("monitoring", "prometheus-alertmanager"),
+            ("prometheus", "prometheus-alertmanager"),
+        ],
+    }
+}
+
+async fn discovered(session: &Session, server: Server) -> Result<Endpoint, Fault> {
+    let word = server.word();
+    let scopes = ["/api/v1/services", "/api/v1/namespaces/monitoring/services"];
+    for scope in scopes {
+        let path = format!("{scope}?labelSelector=app.kubernetes.io%2Fname%3D{word}");
+        match session.send_json(Call::get(path)).await {
+            Ok(list) => {
+                if let Some(found) = best(items(&list, &["items"]), server) {
+                    return Ok(found);
+                }
+                break;
+            }
+            Err(fault @ (Fault::Unreachable(_) | Fault::Unauthorized(_))) => return Err(fault),
+            Err(fault) => tracing::debug!(%fault, "services cannot be listed there"),
+        }
+    }
+    for (namespace, name) in usual(server) {
+        let path = format!("/api/v1/namespaces/{namespace}/services/{name}");
+        if let Ok(service) = session.send_json(Call::get(path)).await
+            && let Some(found) = best(std::slice::from_ref(&service), server)
+        {
+            return Ok(found);
+        }
+    }
+    Err(Fault::NotFound(format!(
+        "no Service is labelled `app.kubernetes.io/name={word}`, and none of the usual ones is there"
+    )))
+}
+
+/// Chooses among Services: one with an address of its own before a headless one.
+fn best(services: &[Value], server: Server) -> Option<Endpoint> {
+    let mut found: Vec<(bool, String, String)> = services
+        .iter()
+        .filter_map(|service| {
+            let name = text(service, &["metadata", "name"]);
+            let port = port_of(service, server)?;
+            let headless = text(service, &["spec", "clusterIP"]) == "None";
+            let namespace = text(service, &["metadata", "namespace"]);
+            let secure = text(port, &["name"]) == "https" || number(port, &["port"]) == 443;
+            let scheme = if secure { "https:" } else { "" };
+            let service = format!("{scheme}{name}:{}", number(port, &["port"]));
+            Some((headless, namespace.to_owned(), service))
+        })
+        .collect();
+    found.sort();
+    let (_, namespace, service) = found.first()?;
+    Some(proxied(namespace, service))
+}
+
+fn port_of(service: &Value, server: Server) -> Option<&Value> {
+    let ports = items(service, &["spec", "ports"]);
+    let usual = server.port();
+    let by_number = ports.iter().find(|port| number(port, &["port"]) == usual);
+    let names = ["web", "http-web", "http", "https"];
+    let by_name = || {
+        ports
+            .iter()
+            .find(|port| names.contains(&text(port, &["name"])))
+    };
+    by_number.or_else(by_name).or_else(|| match ports {
+        [only] => Some(only),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn service(name: &str, ip: &str, ports: &Value) -> Value {
+        json!({"metadata": {"namespace": "monitoring", "name": name},
+            "spec": {"clusterIP": ip, "ports": ports}})
+    }
+
+    #[test]
+    fn a_service_with_an_address_and_the_usual_port_is_chosen() {
+        let services = [
+            service("operated", "None", &json!([{"port": 9090, "name": "web"}])),
+            service(
+                "main",
+                "10.0.0.1",
+                &json!([{"port": 8080, "name": "reloader"}, {"port": 9090}]),
+            ),
+        ];
+        let found = best(&services, Server::Prometheus).expect("one");
+        assert_eq!(found.name, "monitoring/main:9090");
+
+        let odd = [service(
+            "tls",
+            "10.0.0.1",
+            &json!([{"port": 443, "name": "https"}]),
+        )];
+        let found = best(&odd, Server::Alertmanager).expect("one");
+        assert_eq!(found.name, "monitoring/https:tls:443");
+    }
+
+    #[test]
+    fn passwords_in_addresses_are_not_shown() {
+        assert_eq!(
+            without_user("https://me:pw@prom.example.com/x"),
+            "https://prom.example.com/x"
+        );
+        assert_eq!(
+            without_user("https://prom.example.com"),
+            "https://prom.example.com"
+        );
+    }
+}
