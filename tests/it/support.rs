@@ -59,7 +59,6 @@ pub(crate) struct Cluster {
     pub(crate) clock: PlatformClock,
     pub(crate) client: Client,
     pub(crate) images: Arc<ImageCatalog>,
-    pub(crate) server: ApiServer,
     pub(crate) runtime: Runtime,
     pub(crate) events: Events,
 }
@@ -84,7 +83,6 @@ impl Cluster {
             client: server.client("test"),
             clock,
             images,
-            server,
             runtime,
             events,
         }

@@ -13,6 +13,7 @@ use k8s_openapi::api::autoscaling::v2::{
     HorizontalPodAutoscaler, HorizontalPodAutoscalerCondition, HorizontalPodAutoscalerSpec,
     HorizontalPodAutoscalerStatus,
 };
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::json;
 use std::time::Duration;
 
@@ -53,7 +54,11 @@ impl Autoscalers {
     }
 
     /// Returns the replicas the target asks for and has.
-    fn target(&self, namespace: &str, spec: &HorizontalPodAutoscalerSpec) -> Option<(i32, i32)> {
+    async fn target(
+        &self,
+        namespace: &str,
+        spec: &HorizontalPodAutoscalerSpec,
+    ) -> Option<(i32, i32)> {
         let key = ObjectKey::new(namespace, spec.scale_target_ref.name.clone());
         match spec.scale_target_ref.kind.as_str() {
             "Deployment" => {
@@ -70,8 +75,27 @@ impl Autoscalers {
                     target.status.as_ref().map_or(0, |status| status.replicas),
                 ))
             }
-            _ => None,
+            _ => {
+                let target = self.scaled_kind(namespace, spec);
+                let scale = target.get_scale(&key.name).await.ok()?;
+                let wanted = scale.spec?.replicas.unwrap_or(1);
+                Some((wanted, scale.status.map_or(0, |status| status.replicas)))
+            }
         }
+    }
+
+    /// Where a target is served whose kind is only known by its name: a custom one with a scale.
+    fn scaled_kind(
+        &self,
+        namespace: &str,
+        spec: &HorizontalPodAutoscalerSpec,
+    ) -> Api<DynamicObject> {
+        let target = &spec.scale_target_ref;
+        let api_version = target.api_version.as_deref().unwrap_or_default();
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let kind = GroupVersionKind::gvk(group, version, &target.kind);
+        let client = self.scalers.informer().client().clone();
+        Api::namespaced_with(client, namespace, &ApiResource::from_gvk(&kind))
     }
 
     async fn scale(
@@ -82,12 +106,20 @@ impl Autoscalers {
     ) -> Result<(), ReconcileError> {
         let key = ObjectKey::new(namespace, spec.scale_target_ref.name.clone());
         let patch = json!({"spec": {"replicas": replicas}});
-        if spec.scale_target_ref.kind == "Deployment" {
-            self.deployments.patch(&key, &patch).await?;
-        } else {
-            self.sets.patch(&key, &patch).await?;
+        match spec.scale_target_ref.kind.as_str() {
+            "Deployment" => self.deployments.patch(&key, &patch).await.map(|_| ()),
+            "StatefulSet" => self.sets.patch(&key, &patch).await.map(|_| ()),
+            kind => {
+                let target = self.scaled_kind(namespace, spec);
+                let params = PatchParams::default();
+                let scaled = target
+                    .patch_scale(&key.name, &params, &Patch::Merge(&patch))
+                    .await;
+                scaled
+                    .map(|_| ())
+                    .map_err(|source| ReconcileError::api(format!("scale {kind} `{key}`"), source))
+            }
         }
-        Ok(())
     }
 }
 
@@ -102,7 +134,7 @@ impl Controller for Autoscalers {
         let Some(spec) = &scaler.spec else {
             return Ok(Requeue::OnChange);
         };
-        let target = self.target(&key.namespace, spec);
+        let target = self.target(&key.namespace, spec).await;
         let least = spec.min_replicas.unwrap_or(1);
         if let Some((wanted, _)) = target {
             let bounded = wanted.clamp(least, spec.max_replicas.max(least));

@@ -7,7 +7,7 @@ use super::model::{
     RunStatus,
 };
 use super::pass::{CurrentRuns, Outcome, Pass};
-use super::replica_sets::{deadline_of, hash_of, size};
+use super::replica_sets::{hash_of, size};
 use super::run::Run;
 use super::steps;
 use crate::sim::controllers::analysis::arguments::{Hashes, of_rollout};
@@ -124,10 +124,7 @@ impl Pass<'_> {
             || self.rollout.status.promote_full
             || self.rollout.status.stable_rs.is_empty()
             || self.is_rollback_within_window()
-            || self
-                .sets
-                .new_set()
-                .is_some_and(|set| deadline_of(set).is_some());
+            || self.returns_in_time;
         if skipped {
             let all: Vec<_> = self.runs.all().chain(&self.other_runs).cloned().collect();
             self.note_runs();

@@ -5,7 +5,7 @@
 use super::model::{BLUE_GREEN_PAUSE, RolloutStatus};
 use super::pass::{Outcome, Pass};
 use super::pauses::end_of;
-use super::replica_sets::{deadline_of, hash_of, name_of, size};
+use super::replica_sets::{hash_of, name_of, size};
 use super::services::{managed_by, selected_hash};
 use super::status_text;
 use k8s_openapi::api::core::v1::Service;
@@ -86,9 +86,8 @@ impl Pass<'_> {
 
     /// Nothing has to pass before the switch.
     fn is_fast_tracked(&self, active: &Service) -> bool {
-        let new = self.sets.new_set();
         let selected = selected_hash(active);
-        new.is_some_and(|set| deadline_of(set).is_some())
+        self.returns_in_time
             || self.rollout.status.promote_full
             || selected.is_empty()
             || selected == self.hash
@@ -242,7 +241,7 @@ impl Pass<'_> {
         let strategy = self.rollout.blue_green()?;
         if strategy.post_promotion_analysis.is_some() {
             let set = self.sets.by_hash(&new.current_pod_hash)?;
-            if deadline_of(set).is_some() {
+            if self.returns_in_time {
                 let name = name_of(set);
                 return Some(format!("Rollback to '{name}' within scaleDownDelay"));
             }

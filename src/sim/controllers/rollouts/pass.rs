@@ -6,7 +6,7 @@ use super::Rollouts;
 use super::conditions::{self, INVALID_SPEC, PROGRESSING};
 use super::model::{HASH_LABEL, Rollout, RolloutStatus};
 use super::pauses::Pauses;
-use super::replica_sets::Sets;
+use super::replica_sets::{Sets, deadline_of};
 use super::run::Run;
 use super::{model, references, validation, workload};
 use crate::domain::clock::Clock;
@@ -57,6 +57,8 @@ pub(super) struct Pass<'a> {
     pub(super) other_runs: Vec<Arc<Run>>,
     pub(super) experiment: Option<Arc<Run>>,
     pub(super) other_experiments: Vec<Arc<Run>>,
+    /// The present revision was about to be scaled down: somebody goes back to it in time.
+    pub(super) returns_in_time: bool,
     /// What the status is going to be, as far as it is known.
     pub(super) new: RolloutStatus,
     pub(super) pauses: Pauses,
@@ -77,6 +79,7 @@ impl<'a> Pass<'a> {
             other_runs: Vec::new(),
             experiment: None,
             other_experiments: Vec::new(),
+            returns_in_time: false,
             new: RolloutStatus::default(),
             pauses: Pauses::default(),
             now: controller.clock.now(),
@@ -162,6 +165,10 @@ impl<'a> Pass<'a> {
         let selector = self.rollout.spec.selector.clone().unwrap_or_default();
         let sets = claim(&self.rollout, &selector, &controller.sets).await?;
         self.sets = Sets::new(sets, &self.hash);
+        let new = self.sets.new_set();
+        // An aborted revision is about to be scaled down as well, but was never good.
+        self.returns_in_time = self.rollout.status.aborted_at.is_none()
+            && new.is_some_and(|set| deadline_of(set).is_some());
         let status = &self.rollout.status;
         let (canary, blue_green) = (&status.canary, &status.blue_green);
         let name = |run: &Option<model::RunStatus>| run.as_ref().map(|run| run.name.clone());

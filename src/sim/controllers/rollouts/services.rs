@@ -78,7 +78,11 @@ impl Pass<'_> {
         };
         let stable = self.sets.stable(&self.rollout);
         self.point(&canary.stable_service, stable, true).await?;
-        let new = if self.is_aborted() && canary.traffic_routing.is_none() {
+        let new = if self.is_aborted() && !self.rollout.is_fully_promoted() {
+            if canary.traffic_routing.is_some() {
+                // It follows its traffic.
+                return Ok(());
+            }
             stable
         } else if self.returns_dynamically().is_some() {
             return Ok(());
