@@ -4,6 +4,8 @@
 //! (Prometheus, web, job); how values are judged is written in a small language of conditions.
 
 pub mod arguments;
+mod condition;
+mod duration;
 pub mod templates;
 
 use super::runtime::Runtime;
