@@ -2,21 +2,16 @@
 //!
 //! Follows Argo Rollouts' `analysis/` and `utils/analysis/`. What is measured is asked of providers
 //! (Prometheus, web, job); how values are judged is written in a small language of conditions.
+//! What the measurements add up to (`assessment`) is pure, and so is all that reads a template.
 
 pub mod arguments;
+mod assessment;
 mod condition;
-mod duration;
+mod controller;
+pub(super) mod duration;
+mod metric;
+pub mod model;
+mod providers;
 pub mod templates;
 
-use super::runtime::Runtime;
-use crate::sim::events::Events;
-use crate::sim::network::Network;
-
-/// The AnalysisRun controller.
-#[derive(Debug)]
-pub struct Analyses;
-
-impl Analyses {
-    /// Starts the controller.
-    pub fn start(_runtime: &Runtime, _events: &Events, _network: Network) {}
-}
+pub use controller::Analyses;

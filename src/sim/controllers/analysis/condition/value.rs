@@ -59,6 +59,21 @@ impl Value {
         }
     }
 
+    /// There is no value: nil, or a list of nothing.
+    pub(in crate::sim::controllers::analysis) fn is_missing(&self) -> bool {
+        match self {
+            Self::Nil => true,
+            Self::List(list) => list.is_empty(),
+            Self::Text(_)
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::Map(_)
+            | Self::Time(_)
+            | Self::Span(_) => false,
+        }
+    }
+
     /// Returns the type's name as Go spells it.
     pub(super) fn type_name(&self) -> &'static str {
         match self {
