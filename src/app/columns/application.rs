@@ -25,6 +25,7 @@ pub(super) fn columns(namespaced: Shown, detail: Detail) -> Vec<ColumnSpec> {
     columns.push(ColumnSpec::new(Id::Health, "HEALTH", 13, 13, 0).glyph());
     columns.push(ColumnSpec::new(Id::Auto, "AUTO", 15, 15, 4));
     columns.push(ColumnSpec::new(Id::Revision, "REVISION", 8, 16, 3));
+    columns.push(ColumnSpec::new(Id::Rollout, "ROLLOUT", 7, 11, 3).bar());
     columns.push(ColumnSpec::new(Id::Operation, "LAST OPERATION", 14, 26, 2));
     columns.push(ColumnSpec::new(Id::Destination, "DESTINATION", 12, 40, 7));
     columns.push(ColumnSpec::new(Id::Source, "SOURCE", 12, 60, 8));
@@ -49,6 +50,13 @@ pub(super) fn cell(app: &Application, column: ColumnId, now: DateTime<Utc>) -> C
         | ColumnId::Name
         | ColumnId::Labels
         | ColumnId::Age
+        | ColumnId::Rollout
+        | ColumnId::Strategy
+        | ColumnId::Step
+        | ColumnId::Weight
+        | ColumnId::Replicas
+        | ColumnId::Images
+        | ColumnId::Message
         | ColumnId::Cell(_) => Cow::Borrowed(""),
     }
 }
