@@ -107,7 +107,7 @@ pub fn columns_of(
     detail: Detail,
 ) -> Vec<ColumnSpec> {
     if application::is_application(kind) {
-        return application::columns(namespaced, detail);
+        return application::columns(table, namespaced, detail);
     }
     if *kind == rollouts() {
         return rollout::columns(namespaced, detail);

@@ -15,7 +15,7 @@ use super::viewports::{cycled, scrolled};
 use crate::domain::object::{GroupKind, ObjectRef, Uid};
 use crate::store::{Row, RowId, Store, Table};
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use unicode_width::UnicodeWidthStr;
 
 /// A table of one kind.
@@ -159,7 +159,11 @@ impl TableView {
         );
         let changed = self.seen.and_then(|seen| table.changes_since(seen));
         let touched = match changed {
-            Some(changed) if changed.len() <= 256 && !self.columns.is_empty() => {
+            Some(changed)
+                if changed.len() <= 256
+                    && !self.columns.is_empty()
+                    && !self.lacks_a_column(table, &changed) =>
+            {
                 let touched = before.0.iter().any(|id| changed.contains(id));
                 order::repair(&mut self.sorted, (table, store), &changed, self.sort);
                 touched
@@ -175,6 +179,15 @@ impl TableView {
         self.filter_rows(table, now);
         let after = (self.window(window), self.total(), self.visible.len());
         touched || after != (&*before.0, before.1, before.2)
+    }
+
+    /// Whether the first Application with a Rollout has come.
+    fn lacks_a_column(&self, table: &Table, changed: &HashSet<RowId>) -> bool {
+        let has = self.columns.iter().any(|spec| spec.id == ColumnId::Rollout);
+        let mut apps = changed
+            .iter()
+            .filter_map(|id| table.row(*id)?.application());
+        !has && apps.any(|app| !app.rollouts.is_empty())
     }
 
     /// Sorts and filters everything anew, after the filter, the sort or the columns changed.
@@ -340,7 +353,7 @@ impl TableView {
                 let widest = cells.map(|row| cell(row, spec.id, beside).width()).max();
                 let glyph = usize::from(spec.glyph) * 2;
                 let bar = usize::from(spec.bar) * usize::from(BAR_CELLS);
-                let glyph = glyph.max(bar.min(widest.unwrap_or_default() * 6));
+                let glyph = glyph + bar;
                 (widest.unwrap_or_default() + glyph).min(usize::from(u16::MAX)) as u16
             })
             .collect();

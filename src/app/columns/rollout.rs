@@ -22,7 +22,7 @@ pub(super) fn columns(namespaced: Shown, detail: Detail) -> Vec<ColumnSpec> {
     columns.push(ColumnSpec::new(Id::Strategy, "STRATEGY", 8, 9, 6));
     columns.push(ColumnSpec::new(Id::Health, "PHASE", 13, 13, 0).glyph());
     columns.push(ColumnSpec::new(Id::Step, "STEP", 5, 6, 1));
-    columns.push(ColumnSpec::new(Id::Weight, "WEIGHT", 7, 9, 3).bar());
+    columns.push(ColumnSpec::new(Id::Weight, "WEIGHT", 11, 13, 3).bar());
     columns.push(ColumnSpec::new(Id::Replicas, "READY", 5, 9, 1));
     columns.push(ColumnSpec::new(Id::Images, "IMAGE", 12, 48, 5));
     columns.push(ColumnSpec::new(Id::Message, "MESSAGE", 16, 90, 4));
