@@ -92,12 +92,7 @@ fn is_full(screen: &Screen) -> bool {
         | Screen::Namespaces(_)
         | Screen::Kind(_)
         | Screen::Help(_)
-        | Screen::Ledger(_)
-        | Screen::Rollout(_)
-        | Screen::Analysis(_)
-        | Screen::Charts(_)
-        | Screen::Alerts(_)
-        | Screen::Dashboards(_) => false,
+        | Screen::Ledger(_) => false,
     }
 }
 

@@ -24,7 +24,7 @@ pub use detail::{
 };
 pub use facts::Facts;
 pub use phase::phase_of;
-pub use step::{CanaryScale, Step, StepState, span as span_text};
+pub use step::{CanaryScale, Step, StepState};
 pub use weight::{Weights, weights_of};
 
 /// One row of the Rollouts screen.

@@ -214,9 +214,10 @@ impl Bed {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("demo-data/crds");
         for entry in std::fs::read_dir(folder).expect("the definitions are there") {
             let text = std::fs::read_to_string(entry.expect("an entry").path()).expect("text");
-            let crd: Value = tiphys::api::yaml::from_str(&text).expect("YAML");
             let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-            create(&client, path, &crd).await;
+            for crd in tiphys::api::yaml::from_multi::<Value>(&text).expect("YAML") {
+                create(&client, path, &crd).await;
+            }
         }
         for namespace in ["argocd", "prod", "team"] {
             let body =

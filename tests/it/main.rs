@@ -35,6 +35,7 @@ mod screens_gallery;
 mod screens_pages;
 mod screens_tables;
 mod sim_argocd;
+mod sim_delivery_canary;
 mod sim_git;
 mod sim_kustomize;
 mod sim_platform;

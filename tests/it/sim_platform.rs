@@ -91,7 +91,7 @@ async fn the_default_scenario_converges_as_told() {
         "guestbook-staging",
         "demo-app-dev",
         "demo-app-staging",
-        "demo-app-prod",
+        "monitoring",
         "orders",
         "platform",
         "log-collector",
@@ -104,6 +104,9 @@ async fn the_default_scenario_converges_as_told() {
         .collect();
     wanted.push(("guestbook-prod", "OutOfSync", "Healthy"));
     wanted.push(("payments", "Synced", "Degraded"));
+    // One release waits for a person, one was sent back by its analysis.
+    wanted.push(("demo-app-prod", "Synced", "Suspended"));
+    wanted.push(("checkout", "Synced", "Degraded"));
     wait_for(&simulation, &wanted, 60).await;
     println!("converged in {:.1} s", started.elapsed().as_secs_f64());
     simulation.shutdown().await;

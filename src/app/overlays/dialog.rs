@@ -58,15 +58,7 @@ pub(in crate::app) enum Form {
     Replace {
         manifest: Text,
     },
-    /// A Rollout goes back to one of these revisions; empty: the one before.
-    Undo {
-        revisions: Vec<i64>,
-    },
-    SetImage {
-        containers: Vec<Text>,
-    },
-    Silence,
-    /// Any intent without options, or one that was typed in words.
+    /// Any intent that was typed in words.
     Worded(Box<crate::domain::intent::Verb>),
 }
 
@@ -108,12 +100,6 @@ pub enum FieldId {
     Replicas,
     Cascade,
     Propagation,
-    ToRevision,
-    Container,
-    Image,
-    Matchers,
-    Length,
-    Comment,
 }
 
 /// A value being edited.
@@ -121,7 +107,10 @@ pub enum FieldId {
 pub enum FieldValue {
     Toggle(bool),
     Text(Input),
-    Choice { options: Vec<Text>, chosen: usize },
+    Choice {
+        options: &'static [&'static str],
+        chosen: usize,
+    },
 }
 
 /// A word to type before a destroying intent in a protected context.

@@ -98,30 +98,6 @@ fn go(state: &mut State, step: Step) {
             *top = scroll(step, *top, rows.len(), window);
         }
         Screen::Logs(screen) => scroll_log(screen, step, window),
-        Screen::Rollout(screen) => {
-            let to = step.from(screen.position(), screen.rows().len());
-            screen.move_to(to, window);
-        }
-        Screen::Analysis(screen) => {
-            let total = screen.run().map_or(0, |run| run.metrics.len());
-            let to = step.from(screen.cursor.position, total);
-            screen.cursor.move_to(to, window, total);
-        }
-        Screen::Charts(screen) => {
-            let total = screen.shown().len();
-            let to = step.from(screen.cursor.position, total);
-            screen.cursor.move_to(to, window, total);
-        }
-        Screen::Alerts(screen) => {
-            let total = screen.rows().len();
-            let to = step.from(screen.cursor.position, total);
-            screen.cursor.move_to(to, window, total);
-        }
-        Screen::Dashboards(screen) => {
-            let total = screen.content.ready().map_or(0, Vec::len);
-            let to = step.from(screen.cursor.position, total);
-            screen.cursor.move_to(to, window, total);
-        }
     }
 }
 
@@ -162,12 +138,7 @@ pub(super) fn sideways(state: &mut State, command: Command) -> bool {
         | Screen::Namespaces(_)
         | Screen::Kind(_)
         | Screen::Help(_)
-        | Screen::Ledger(_)
-        | Screen::Rollout(_)
-        | Screen::Analysis(_)
-        | Screen::Charts(_)
-        | Screen::Alerts(_)
-        | Screen::Dashboards(_) => None,
+        | Screen::Ledger(_) => None,
     };
     if let Some(left) = left {
         *left = left.saturating_add_signed(step).min(4_000);
@@ -189,11 +160,6 @@ pub(super) fn keep_cursor_visible(state: &mut State) -> bool {
             screen.keep_in(window);
             screen.offset != before
         }
-        Screen::Rollout(screen) => {
-            let before = screen.offset;
-            screen.keep_in(window);
-            screen.offset != before
-        }
         Screen::Logs(screen) => {
             let before = screen.top;
             let last = screen.len().saturating_sub(window);
@@ -210,11 +176,7 @@ pub(super) fn keep_cursor_visible(state: &mut State) -> bool {
         | Screen::Events(_)
         | Screen::Contexts(_)
         | Screen::Help(_)
-        | Screen::Ledger(_)
-        | Screen::Analysis(_)
-        | Screen::Charts(_)
-        | Screen::Alerts(_)
-        | Screen::Dashboards(_) => true,
+        | Screen::Ledger(_) => true,
     }
 }
 
@@ -271,14 +233,6 @@ pub(super) fn clear_filter(state: &mut State) -> bool {
         Some(Screen::Logs(log)) if !log.filter.is_empty() => {
             log.set_filter("");
             log.top = log.len().saturating_sub(window);
-            true
-        }
-        Some(Screen::Alerts(screen)) if !screen.filter.is_empty() => {
-            screen.set_filter("", window);
-            true
-        }
-        Some(Screen::Charts(screen)) if screen.zoomed => {
-            screen.zoomed = false;
             true
         }
         Some(screen) => screen.table_mut().is_some_and(|table| {

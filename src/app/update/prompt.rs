@@ -13,9 +13,7 @@ use crate::app::intent_words::{INTENT_WORDS, intent_named, parse};
 use crate::app::key::{Key, KeyCode};
 use crate::app::overlays::{Completion, Overlay, Prompt, PromptKind};
 use crate::app::screens::text::Search;
-use crate::app::screens::{
-    ChartsOf, Place, Screen, TextSource, analysis_runs, applications, rollouts,
-};
+use crate::app::screens::{Place, Screen, TextSource, applications};
 use crate::app::state::State;
 use crate::app::viewports::cycled;
 use crate::app::words::nearest;
@@ -45,11 +43,6 @@ fn show(state: &mut State, kind: PromptKind, before: String) {
     }));
 }
 
-/// Opens the prompt for a command with the beginning of its line.
-pub(super) fn open_with(state: &mut State, line: &str) {
-    show(state, PromptKind::Command, line.to_owned());
-}
-
 /// Opens the prompt that filters or searches what is shown, with what it is filtered by.
 pub(super) fn open_filter(state: &mut State) {
     let (kind, before) = match state.screen() {
@@ -58,18 +51,13 @@ pub(super) fn open_filter(state: &mut State) {
         }
         Screen::Application(tree) => (PromptKind::Filter, tree.filter.clone()),
         Screen::Logs(log) => (PromptKind::Filter, log.filter.clone()),
-        Screen::Alerts(alerts) => (PromptKind::Filter, alerts.filter.clone()),
         Screen::Text(text) => (PromptKind::Search, text.search.text.clone()),
         Screen::Diff(_)
         | Screen::History(_)
         | Screen::Events(_)
         | Screen::Contexts(_)
         | Screen::Help(_)
-        | Screen::Ledger(_)
-        | Screen::Rollout(_)
-        | Screen::Analysis(_)
-        | Screen::Charts(_)
-        | Screen::Dashboards(_) => {
+        | Screen::Ledger(_) => {
             state.note("this screen has no filter");
             return;
         }
@@ -217,10 +205,6 @@ fn filter_by(state: &mut State, line: &str) -> Option<String> {
             tree.keep_in(window);
             None
         }
-        Screen::Alerts(alerts) => {
-            alerts.set_filter(line, window);
-            None
-        }
         Screen::Logs(log) => {
             log.set_filter(line);
             log.top = log.len().saturating_sub(window);
@@ -350,17 +334,13 @@ fn look_at(
             object,
             previous: command == Command::PreviousLogs,
         },
-        Command::Open if object.kind == rollouts() => Place::Rollout(object),
-        Command::Open if object.kind == analysis_runs() => Place::AnalysisRun(object),
         Command::Open => Place::Application(object),
-        Command::Metrics => Place::Charts(ChartsOf::Object(object)),
         _ => Place::Text(TextSource::Describe(object)),
     };
     let uid = match &place {
-        Place::Application(object)
-        | Place::History(object)
-        | Place::Rollout(object)
-        | Place::AnalysisRun(object) => state.store.row(object).map(|row| row.uid().clone()),
+        Place::Application(object) | Place::History(object) => {
+            state.store.row(object).map(|row| row.uid().clone())
+        }
         _ => None,
     };
     navigate::go_to(state, place, uid, out);
@@ -378,7 +358,6 @@ const LOOKS: &[Command] = &[
     Command::Logs,
     Command::PreviousLogs,
     Command::Open,
-    Command::Metrics,
 ];
 
 /// Does what a line says.
@@ -387,24 +366,6 @@ fn obey(state: &mut State, line: &str, out: &mut Effects) -> Result<(), String> 
     let first = words.next().unwrap_or_default();
     let rest: Vec<&str> = words.collect();
     match (first, rest.as_slice()) {
-        ("query" | "promql", [_, ..]) => {
-            let expr = line
-                .split_once(' ')
-                .map(|(_, expr)| expr.trim())
-                .unwrap_or_default();
-            let place = Place::Charts(ChartsOf::Query(expr.into()));
-            navigate::go(state, place, out);
-            return Ok(());
-        }
-        ("dashboard" | "dashboards", [_, ..]) => {
-            let name = line
-                .split_once(' ')
-                .map(|(_, name)| name.trim())
-                .unwrap_or_default();
-            let place = Place::Charts(ChartsOf::Dashboard(name.into()));
-            navigate::go(state, place, out);
-            return Ok(());
-        }
         ("ctx" | "context" | "contexts", [name]) => return go_to_context(state, name, out),
         ("ns" | "namespace" | "namespaces", [name]) => {
             navigate::set_scope(state, scope_of(name), out);
@@ -438,14 +399,12 @@ fn obey(state: &mut State, line: &str, out: &mut Effects) -> Result<(), String> 
         return Ok(());
     }
     if let Some(kind) = navigate::kind_named(state, first) {
-        let own_screen = [applications(), rollouts(), analysis_runs()].contains(&kind);
         if let [target] = rest.as_slice()
-            && own_screen
+            && kind == applications()
             && target.contains('/')
             && !target.starts_with('/')
         {
-            let target = format!("{first}/{target}");
-            return look_at(state, Command::Open, &target, out);
+            return look_at(state, Command::Open, target, out);
         }
         return go_to_kind(state, kind, &rest, out);
     }
@@ -588,9 +547,6 @@ fn later_words(state: &State, first: &str, head: &str) -> Vec<(String, &'static 
         return contexts
             .map(|context| (context.name.to_string(), "context"))
             .collect();
-    }
-    if matches!(first, "query" | "promql") {
-        return Vec::new();
     }
     let Some(intent) = intent_named(first) else {
         let all = [("all".to_owned(), "namespace")];
