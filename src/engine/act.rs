@@ -7,6 +7,9 @@
 mod application;
 mod observe;
 mod plan;
+mod rollout;
+mod silence;
+mod steer;
 mod workload;
 
 use super::fault::Fault;
@@ -29,8 +32,10 @@ const TRIES: u32 = 5;
 /// What the server took, and what is to be seen of it.
 struct Accepted {
     detail: String,
-    /// Absent for dry runs.
+    /// Absent for dry runs, and for what was seen already.
     expects: Option<Expectation>,
+    /// What was read back where no watch can show it.
+    seen: Option<String>,
 }
 
 impl Accepted {
@@ -38,6 +43,15 @@ impl Accepted {
         Self {
             detail: detail.into(),
             expects: None,
+            seen: None,
+        }
+    }
+
+    fn seen(detail: impl Into<String>, seen: String) -> Self {
+        Self {
+            detail: detail.into(),
+            expects: None,
+            seen: Some(seen),
         }
     }
 
@@ -45,6 +59,7 @@ impl Accepted {
         Self {
             detail: detail.into(),
             expects: Some(expects),
+            seen: None,
         }
     }
 }
@@ -76,6 +91,10 @@ pub(super) async fn run(session: Arc<Session>, id: IntentId, intent: Intent, dry
     };
     let detail = Text::from(detail);
     errand.report(Stage::Accepted { detail }).await;
+    if let Some(seen) = accepted.seen {
+        let detail = seen.into();
+        errand.report(Stage::Observed { detail }).await;
+    }
     if let Some(expects) = accepted.expects {
         let seen = observe::wait(&errand.session, &errand.intent.target, expects).await;
         match seen {
@@ -148,6 +167,7 @@ impl Errand {
             | Verb::Switch { .. }
             | Verb::ConfirmDeletion => self.change_application().await,
             Verb::DeleteApplication(cascade) => self.delete_application(*cascade).await,
+            Verb::Restart if self.restarts_a_rollout() => self.steer().await,
             Verb::Restart => self.restart().await,
             Verb::Scale { replicas } => self.scale(*replicas).await,
             Verb::Delete { propagation, force } => self.delete(*propagation, *force).await,
@@ -158,12 +178,12 @@ impl Errand {
             | Verb::Retry
             | Verb::Pause
             | Verb::Resume
-            | Verb::RestartRollout
-            | Verb::Undo { .. }
-            | Verb::SetImage { .. }
-            | Verb::TerminateAnalysis
-            | Verb::Silence(_)
-            | Verb::ExpireSilence => Err(self.refuse("this cannot be done yet", "")),
+            | Verb::RestartRollout => self.steer().await,
+            Verb::Undo { revision } => self.undo(*revision).await,
+            Verb::SetImage { container, image } => self.set_image(container, image).await,
+            Verb::TerminateAnalysis => self.terminate_analysis().await,
+            Verb::Silence(request) => self.silence(request).await,
+            Verb::ExpireSilence => self.expire_silence().await,
         }
     }
 

@@ -12,7 +12,7 @@ mod values;
 
 pub use options::{Login, MetricsOptions, Secret};
 
-pub(super) use ask::{Trouble, alertmanager, instant};
+pub(super) use ask::{Trouble, alertmanager, instant, tell_alertmanager};
 pub(super) use values::values;
 
 use super::protocol::{SourceName, Ticket, Update};

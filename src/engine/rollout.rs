@@ -419,3 +419,9 @@ pub(super) async fn analysis(session: Arc<Session>, ticket: Ticket, object: Obje
         .run()
         .await;
 }
+
+/// Reads which Application tracks a live Rollout.
+pub(super) async fn keeper_of_rollout(session: &Session, live: &Value) -> Option<Keeper> {
+    let row = rollout(live, &session.cluster, None);
+    keeper::once(session, &row.application?).await
+}

@@ -46,6 +46,8 @@ pub(super) struct Session {
     /// Answers to access reviews: kind, namespace, `verb/subresource`.
     pub(super) access: RwLock<HashMap<Right, bool>>,
     pub(super) metrics: super::metrics::Hub,
+    /// Rollouts on which an intent is being sent.
+    pub(super) in_flight: tokio::sync::Mutex<std::collections::HashSet<ObjectRef>>,
 }
 
 /// What an access review was about.

@@ -3,12 +3,14 @@
 //! The wait has no end of its own but an hour: a controller that does nothing is seen in the
 //! ledger as still waiting, with what is being waited for.
 
-use super::{plan, refusal, text};
+use super::{plan, refusal, steer, text};
 use crate::api::meta::EventWire;
+use crate::domain::analysis::AnalysisPhase;
 use crate::domain::finding::Finding;
-use crate::domain::intent::Switch;
+use crate::domain::intent::{Switch, Verb};
 use crate::domain::node::Node;
 use crate::domain::object::ObjectRef;
+use crate::domain::rollout::{Rollout, RolloutPhase};
 use crate::engine::backoff::Backoff;
 use crate::engine::fault::Fault;
 use crate::engine::resource::Resource;
@@ -21,7 +23,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// What is to be seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Expectation {
     /// The refresh annotation is gone.
     Refreshed,
@@ -37,6 +39,10 @@ pub(super) enum Expectation {
     Scaled(u32),
     /// The object has another version than this.
     Written(String),
+    /// The controller did to a Rollout what the intent asks; with what it was before.
+    Steered(Verb, Box<Rollout>),
+    /// An AnalysisRun or Experiment is over.
+    AnalysisOver,
 }
 
 /// What one look at the object says.
@@ -58,6 +64,8 @@ impl Expectation {
             Self::Gone => String::from("the object to go away"),
             Self::RolledOut => String::from("the new Pods to be available"),
             Self::Scaled(replicas) => format!("{replicas} replicas to be ready"),
+            Self::Steered(..) => String::from("the controller to act on it"),
+            Self::AnalysisOver => String::from("the analysis to end"),
         }
     }
 
@@ -92,6 +100,14 @@ impl Expectation {
                 let settled = generation_seen(object) && count(object, "replicas") == wanted;
                 let ready = count(object, "readyReplicas") == wanted;
                 seen_if(settled && ready, || format!("{wanted} replicas are ready"))
+            }
+            Self::Steered(verb, before) => steered(verb, before, &steer::row(object)),
+            Self::AnalysisOver => {
+                let word = text(object, &["status", "phase"]);
+                let phase = AnalysisPhase::from_word(word);
+                seen_if(phase.is_some_and(AnalysisPhase::is_over), || {
+                    format!("it ended as {word}")
+                })
             }
             Self::Written(before) => {
                 let version = text(object, &["metadata", "resourceVersion"]);
@@ -155,6 +171,67 @@ fn rolled_out(object: &Value) -> Look {
     seen_if(done, || {
         format!("{available} of {wanted} Pods are new and available")
     })
+}
+
+/// What a Rollout shows of an intent.
+fn steered(verb: &Verb, before: &Rollout, now: &Rollout) -> Look {
+    if now.unobserved || now.is_unpausing() {
+        return Look::NotYet;
+    }
+    let place = || match (now.progress(), now.current_step()) {
+        (Some((index, total)), Some(step)) => {
+            format!("it is at step {} of {total}: {}", index + 1, step.words())
+        }
+        (Some(_), None) => String::from("all steps are done"),
+        (None, _) => format!("it is {}", now.phase.word()),
+    };
+    let aborted = || {
+        let sentence = format!("it was aborted: {}", now.message);
+        Look::Failed(refusal(sentence, "see its analyses for the reason"))
+    };
+    let updates = now.current_hash != before.current_hash;
+    match verb {
+        Verb::Promote | Verb::Resume if now.aborted => aborted(),
+        Verb::PromoteFull if now.aborted => aborted(),
+        Verb::Promote | Verb::Resume => {
+            let moved = now.step_index != before.step_index
+                || now.pauses != before.pauses
+                || now.is_fully_promoted();
+            seen_if(moved || (before.spec_paused && !now.spec_paused), place)
+        }
+        Verb::PromoteFull => seen_if(now.is_fully_promoted(), || {
+            String::from("the new version is stable")
+        }),
+        Verb::Abort => seen_if(now.aborted && now.phase == RolloutPhase::Degraded, || {
+            now.message.to_string()
+        }),
+        Verb::Retry => seen_if(!now.aborted && now.phase != RolloutPhase::Degraded, place),
+        Verb::Pause => seen_if(now.spec_paused && now.phase == RolloutPhase::Paused, || {
+            format!("it is paused: {}", now.message)
+        }),
+        Verb::Restart | Verb::RestartRollout => {
+            let done = now.restart_at.is_some() && now.restarted_at == now.restart_at;
+            seen_if(done && now.restart_at != before.restart_at, || {
+                String::from("all its Pods are new")
+            })
+        }
+        Verb::Undo { .. } | Verb::SetImage { .. } => seen_if(updates, || {
+            format!("the update to `{}` has begun", now.current_hash)
+        }),
+        Verb::TerminateAnalysis
+        | Verb::Silence(_)
+        | Verb::ExpireSilence
+        | Verb::Refresh(_)
+        | Verb::Sync(_)
+        | Verb::Terminate
+        | Verb::Rollback { .. }
+        | Verb::Switch { .. }
+        | Verb::DeleteApplication(_)
+        | Verb::ConfirmDeletion
+        | Verb::Scale { .. }
+        | Verb::Delete { .. }
+        | Verb::Replace { .. } => Look::NotYet,
+    }
 }
 
 fn operation(object: &Value, request: &str) -> Look {

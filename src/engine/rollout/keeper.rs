@@ -35,7 +35,7 @@ pub(super) async fn follow(session: Arc<Session>, name: Text, changes: mpsc::Sen
 }
 
 /// Reads the Application once.
-pub(in crate::engine) async fn once(session: &Session, name: &str) -> Option<Keeper> {
+pub(super) async fn once(session: &Session, name: &str) -> Option<Keeper> {
     let own = session.options.argocd_namespace.as_str();
     let (namespace, name) = name.split_once('_').unwrap_or((own, name));
     let object = session.object_ref(application_kind(), namespace, name);
