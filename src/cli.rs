@@ -72,6 +72,8 @@ pub enum Command {
     Demo(Demo),
     /// Prints objects.
     Get(Get),
+    /// Asks Prometheus.
+    Query(Query),
     /// Carries out an intent: sync, refresh, rollback, restart, scale, delete …
     Do(Do),
     /// Says why an object is not synced, not healthy or stuck.
@@ -175,6 +177,22 @@ pub struct Get {
     /// Keeps printing rows as they change.
     #[arg(short, long)]
     pub watch: bool,
+}
+
+/// What `query` asks.
+#[derive(Clone, Debug, Args)]
+pub struct Query {
+    /// A PromQL expression.
+    pub expr: String,
+    /// Asks for every step of this span up to now, such as `1h`, instead of now alone.
+    #[arg(long, value_name = "D", value_parser = parse_span)]
+    pub range: Option<std::time::Duration>,
+    /// Time between two points; chosen from the range when it is left out.
+    #[arg(long, value_name = "D", requires = "range", value_parser = parse_span)]
+    pub step: Option<std::time::Duration>,
+    /// Form of the output.
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
 }
 
 /// Forms of output. JSON and YAML are stable.

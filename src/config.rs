@@ -5,9 +5,11 @@
 
 pub mod choice;
 mod file;
+mod metrics;
 
 pub use file::{Problem, parse};
 
+use crate::domain::servers::MetricsOptions;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -77,6 +79,8 @@ pub struct Config {
     pub log_file: Setting<Option<PathBuf>>,
     /// Kubeconfig file given by flag.
     pub kubeconfig: Setting<Option<PathBuf>>,
+    /// Metrics servers that are not to be discovered.
+    pub metrics: Vec<MetricsOptions>,
     /// The file that was read, when there is one.
     pub file: Option<PathBuf>,
 }
@@ -151,6 +155,16 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// Returns the variable that a setting names for a secret; it is read when it is asked for.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one place where the environment is read"
+    )]
+    pub(crate) fn secret(&self, name: &str) -> Option<String> {
+        let known = self.get(name).map(String::from);
+        known.or_else(|| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
     fn truth(&self, name: &str) -> Option<bool> {
         self.get(name)
             .map(|value| !matches!(value, "0" | "false" | "no"))
@@ -173,6 +187,7 @@ impl Default for Config {
             editor: Setting::default(String::from("vi")),
             log_file: Setting::default(None),
             kubeconfig: Setting::default(None),
+            metrics: Vec::new(),
             file: None,
         }
     }
@@ -184,7 +199,10 @@ pub fn load(flags: &Flags, environment: &Environment) -> (Config, Vec<Problem>) 
     let mut problems = Vec::new();
     if let Some(path) = config_file(flags, environment) {
         match std::fs::read_to_string(&path) {
-            Ok(text) => problems = file::apply(&mut config, &path, &text),
+            Ok(text) => {
+                problems = file::apply(&mut config, &path, &text);
+                config.metrics = metrics::read(&path, &text, environment, &mut problems);
+            }
             Err(error) if given(flags, environment) => {
                 problems.push(Problem::of_file(&path, format!("cannot read it: {error}")));
             }
@@ -303,6 +321,27 @@ impl Config {
             row("editor", &self.editor, String::clone),
             row("log-file", &self.log_file, path),
             row("kubeconfig", &self.kubeconfig, path),
+        ]
+        .into_iter()
+        .chain(self.metrics.iter().map(|one| self.metrics_row(one)))
+        .collect()
+    }
+
+    /// Secrets are not shown.
+    fn metrics_row(&self, one: &MetricsOptions) -> [String; 3] {
+        let servers = [
+            ("prometheus", &one.prometheus),
+            ("alertmanager", &one.alertmanager),
+        ];
+        let named = servers.iter().filter_map(|(name, address)| {
+            let address = crate::domain::servers::without_user(address.as_deref()?);
+            Some(format!("{name} {address}"))
+        });
+        let origin = self.file.as_deref().map(shown).unwrap_or_default();
+        [
+            format!("metrics {}", one.context),
+            named.collect::<Vec<_>>().join(", "),
+            origin,
         ]
     }
 

@@ -24,6 +24,7 @@ pub mod node;
 pub mod object;
 pub mod rollout;
 pub mod rows;
+pub mod servers;
 pub mod status;
 pub mod why;
 pub mod window;

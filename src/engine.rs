@@ -25,8 +25,7 @@ mod transport;
 mod tree;
 mod watch;
 
-pub use metrics::{Login, MetricsOptions, Secret};
-
+use crate::domain::servers::MetricsOptions;
 use platform::Platform;
 use protocol::{Request, Update};
 use std::sync::Arc;

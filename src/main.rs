@@ -112,6 +112,10 @@ impl Setup {
                 let live = Arc::new(self.live());
                 let clock = live.clock();
                 let mut session = self.session(live).await?;
+                if report::metrics::knows(&get.kind) {
+                    report::metrics::get(&mut session, &get, clock.now(), &mut out).await?;
+                    return Ok(Ending::Done);
+                }
                 let all_namespaces = self.scope() == Scope::All;
                 let query = report::get::Query {
                     get: &get,
@@ -119,6 +123,10 @@ impl Setup {
                 };
                 report::get::run(&mut session, query, || clock.now(), &mut out).await?;
                 Ok(Ending::Done)
+            }
+            Some(Command::Query(query)) => {
+                let mut session = self.session(Arc::new(self.live())).await?;
+                report::metrics::query(&mut session, &query, &mut out).await
             }
             Some(Command::Do(options)) => self.act(&options, &mut out).await,
             Some(Command::Why(why)) => {
@@ -180,7 +188,7 @@ impl Setup {
             username: named(&self.config.username.value),
             argocd_namespace: self.config.argocd_namespace.value.clone(),
             argocd_token: self.environment.get("ARGOCD_AUTH_TOKEN").map(String::from),
-            metrics: Vec::new(),
+            metrics: self.config.metrics.clone(),
         }
     }
 

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod documents;
 pub mod get;
 pub mod lists;
+pub mod metrics;
 pub mod rollouts;
 pub mod session;
 pub mod table;

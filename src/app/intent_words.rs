@@ -2,13 +2,15 @@
 //!
 //! `INTENT [KIND/]NAMESPACE/NAME [k=v …]`, for example `sync argocd/guestbook prune=true` or
 //! `scale deployment/shop/api replicas=3`. A name without a kind is an Application for the intents
-//! of Applications. Nothing is guessed: a word that is not known is refused with the nearest one.
+//! of Applications, and a Rollout for those of Rollouts. Nothing is guessed: a word that is not known is refused with the nearest one.
+
+mod silences;
 
 use super::screens::applications;
 use super::words::nearest;
 use crate::domain::application::Refresh;
 use crate::domain::intent::{Cascade, Propagation, Switch, SyncRequest, SyncResource, Verb};
-use crate::domain::kind::info_named;
+use crate::domain::kind::{ARGO, info_named};
 use crate::domain::object::{GroupKind, Text};
 
 /// An intent as it was typed; the caller adds the cluster and the uid.
@@ -96,6 +98,31 @@ pub const INTENT_WORDS: &[IntentWord] = &[
         &[],
         "confirm-deletion argocd/guestbook",
     ),
+    word("promote", false, &[], "promote shop/api"),
+    word("promote-full", false, &[], "promote-full shop/api"),
+    word("abort", false, &[], "abort shop/api"),
+    word("retry", false, &[], "retry shop/api"),
+    word("pause", false, &[], "pause shop/api"),
+    word("resume", false, &[], "resume shop/api"),
+    word("undo", false, &["revision"], "undo shop/api revision=3"),
+    word(
+        "set-image",
+        false,
+        &["container", "image"],
+        "set-image shop/api container=app image=registry.example.com/shop/api:1.4",
+    ),
+    word(
+        "silence",
+        false,
+        &["for", "comment"],
+        "silence HighErrorRate namespace=shop for=2h comment=known",
+    ),
+    word(
+        "expire-silence",
+        false,
+        &[],
+        "expire-silence 0b9a6e2e-0000-4000-8000-000000000000",
+    ),
     word("restart", false, &[], "restart deployment/shop/api"),
     word(
         "scale",
@@ -143,6 +170,9 @@ pub fn parse(
     let Some(intent) = intent_named(first) else {
         return Err(unknown_intent(first));
     };
+    if let "silence" | "expire-silence" = intent.word {
+        return silences::parse(intent, words);
+    }
     let Some(target) = words.next().filter(|word| !word.contains('=')) else {
         let sentence = format!("`{first}` needs the name of an object");
         return Err(WordsProblem::new(sentence, Some(example(intent))));
@@ -152,12 +182,47 @@ pub fn parse(
     for word in words {
         parameters.push(parse_parameter(intent, word)?);
     }
+    let verb = verb_of(intent, &Parameters(parameters), &kind_named)?;
     Ok(Worded {
-        verb: verb_of(intent, &Parameters(parameters), &kind_named)?,
+        verb: for_kind(verb, &kind),
         kind,
         namespace,
         name,
     })
+}
+
+/// Two words mean something else for the kinds of Argo Rollouts.
+fn for_kind(verb: Verb, kind: &GroupKind) -> Verb {
+    if verb == Verb::Terminate && is_analysis(kind) {
+        return Verb::TerminateAnalysis;
+    }
+    if verb == Verb::Restart && *kind == rollouts() {
+        return Verb::RestartRollout;
+    }
+    verb
+}
+
+fn is_analysis(kind: &GroupKind) -> bool {
+    kind.is(ARGO, "AnalysisRun") || kind.is(ARGO, "Experiment")
+}
+
+fn rollouts() -> GroupKind {
+    GroupKind::new(ARGO, "Rollout")
+}
+
+/// Returns whether an intent is for Rollouts and nothing else.
+pub fn is_for_rollouts(word: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        "promote",
+        "promote-full",
+        "abort",
+        "retry",
+        "pause",
+        "resume",
+        "undo",
+        "set-image",
+    ];
+    WORDS.contains(&word)
 }
 
 fn example(intent: &IntentWord) -> String {
@@ -196,9 +261,10 @@ fn parse_target(
     let (kind, namespace, name) = match *parts.as_slice() {
         [kind, namespace, name] => (found(kind)?, Some(namespace), name),
         [namespace, name] if intent.applications_only => (applications(), Some(namespace), name),
+        [namespace, name] if is_for_rollouts(intent.word) => (rollouts(), Some(namespace), name),
         [kind, name] => (found(kind)?, None, name),
         _ => {
-            let form = if intent.applications_only {
+            let form = if intent.applications_only || is_for_rollouts(intent.word) {
                 "NAMESPACE/NAME"
             } else {
                 "KIND/NAMESPACE/NAME"
@@ -207,7 +273,12 @@ fn parse_target(
             return Err(WordsProblem::new(sentence, Some(example(intent))));
         }
     };
-    if intent.applications_only && kind != applications() {
+    if is_for_rollouts(intent.word) && kind != rollouts() {
+        let sentence = format!("`{}` is for Rollouts, not for {kind}", intent.word);
+        return Err(WordsProblem::new(sentence, Some(example(intent))));
+    }
+    let ends_analysis = intent.word == "terminate" && is_analysis(&kind);
+    if intent.applications_only && kind != applications() && !ends_analysis {
         let sentence = format!("`{}` is for Applications, not for {kind}", intent.word);
         return Err(WordsProblem::new(sentence, Some(example(intent))));
     }
@@ -351,6 +422,28 @@ fn verb_of(
                 .unwrap_or(Cascade::Foreground),
         ),
         "confirm-deletion" => Verb::ConfirmDeletion,
+        "promote" => Verb::Promote,
+        "promote-full" => Verb::PromoteFull,
+        "abort" => Verb::Abort,
+        "retry" => Verb::Retry,
+        "pause" => Verb::Pause,
+        "resume" => Verb::Resume,
+        "undo" => Verb::Undo {
+            revision: match given.text("revision") {
+                Some(_) => Some(given.number("revision", "undo")?),
+                None => None,
+            },
+        },
+        "set-image" => Verb::SetImage {
+            container: given.text("container").unwrap_or("*").into(),
+            image: match given.text("image") {
+                Some(image) if !image.is_empty() => image.into(),
+                Some(_) | None => {
+                    let sentence = "`set-image` needs image=".to_owned();
+                    return Err(WordsProblem::new(sentence, Some(example(intent))));
+                }
+            },
+        },
         "restart" => Verb::Restart,
         "scale" => Verb::Scale {
             replicas: given.number("replicas", "scale")?,
@@ -484,6 +577,18 @@ mod tests {
             let verb = worded.as_ref().map(|worded| worded.verb.id());
             assert_eq!(verb, Ok(intent.word), "{}", intent.example);
         }
+    }
+
+    #[test]
+    fn a_name_alone_is_a_rollout_for_intents_of_rollouts() {
+        let worded = read("promote demo-app-dev/demo-app").expect("an intent");
+        assert_eq!((worded.verb, worded.kind), (Verb::Promote, rollouts()));
+        let worded = read("restart rollout/shop/api").expect("an intent");
+        assert_eq!(worded.verb, Verb::RestartRollout);
+        let worded = read("terminate analysisrun/shop/api-1").expect("an intent");
+        assert_eq!(worded.verb, Verb::TerminateAnalysis);
+        let problem = read("promote deployment/shop/api").expect_err("not a Rollout");
+        assert!(problem.sentence.contains("for Rollouts"));
     }
 
     #[test]

@@ -48,11 +48,15 @@ const NAMES: &[&str] = &[
     "username",
     "editor",
     "log-file",
+    "metrics",
 ];
 
 /// Reads a file's text for its mistakes alone (`tiphys config --check`).
 pub fn parse(path: &Path, text: &str) -> Vec<Problem> {
-    apply(&mut Config::default(), path, text)
+    let mut problems = apply(&mut Config::default(), path, text);
+    let environment = super::Environment::default();
+    let _servers = super::metrics::read(path, text, &environment, &mut problems);
+    problems
 }
 
 /// Takes over what the file says and returns what is wrong with it.
@@ -111,6 +115,8 @@ fn apply_one(
             Some(text(name, value)?.into()),
             origin,
         ),
+        // Read as a whole by `metrics`.
+        "metrics" => {}
         _ => {
             let hint = nearest(name, NAMES.iter().copied())
                 .map(|near| format!("; did you mean `{near}`?"))

@@ -18,6 +18,7 @@ pub mod forecast;
 mod phase;
 mod step;
 mod weight;
+mod why;
 
 pub use detail::{
     Keeper, PodView, ReplicaSetView, Revision, Role, RolloutDetail, RouteView, ServiceView,
@@ -26,6 +27,7 @@ pub use facts::Facts;
 pub use phase::phase_of;
 pub use step::{CanaryScale, Step, StepState};
 pub use weight::{Weights, weights_of};
+pub use why::{why_analysis, why_rollout, why_rollout_row};
 
 /// One row of the Rollouts screen.
 #[derive(Clone, Debug, PartialEq)]

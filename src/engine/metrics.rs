@@ -7,10 +7,7 @@
 mod ask;
 mod board;
 mod endpoint;
-mod options;
 mod values;
-
-pub use options::{Login, MetricsOptions, Secret};
 
 pub(super) use ask::{Trouble, alertmanager, instant, tell_alertmanager};
 pub(super) use values::values;
@@ -96,6 +93,7 @@ impl Hub {
         }
         let found = Endpoint::find(session, server).await;
         let found = Arc::new(found.map_err(|fault| Trouble::of_search(server, fault))?);
+        tracing::info!(server = server.word(), at = %found.name, "metrics are asked there");
         let mut endpoints = self.endpoints.lock().await;
         Ok(Arc::clone(endpoints.entry(server).or_insert(found)))
     }

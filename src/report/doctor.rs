@@ -6,8 +6,9 @@
 use super::session::Session;
 use super::{Ending, ReportError};
 use crate::config::{Config, Environment, Problem};
-use crate::domain::kind::KINDS;
-use crate::domain::object::Text;
+use crate::domain::kind::{ARGO, KINDS};
+use crate::domain::metric::QueryResult;
+use crate::domain::object::{GroupKind, ObjectRef, Text};
 use crate::engine::EngineOptions;
 use crate::engine::platform::Platform;
 use crate::engine::protocol::{Answer, Fetch, Scope};
@@ -194,6 +195,8 @@ async fn server(
         Ok(_) => {}
         Err(error) => sheet.bad("discovery", &error.to_string())?,
     }
+    metrics(sheet, &mut session).await?;
+    steering(sheet, &mut session).await?;
     for info in KINDS.iter().filter(|info| WATCHED.contains(&info.kind)) {
         match session.watch(&info.group_kind()).await {
             Ok(()) => {
@@ -203,8 +206,76 @@ async fn server(
                     .map_or(0, crate::store::Table::len);
                 sheet.good(info.plural, &format!("watched, {rows} rows"))?;
             }
+            // Argo Rollouts may not be installed.
+            Err(error) if info.group == ARGO && info.kind != "Application" => {
+                sheet.note(info.plural, &error.to_string())?;
+            }
             Err(error) => sheet.bad(info.plural, &error.to_string())?,
         }
+    }
+    Ok(())
+}
+
+/// Asks each metrics server something small.
+async fn metrics(sheet: &mut Sheet<'_>, session: &mut Session) -> Result<(), ReportError> {
+    let expr = Text::from("count(up)");
+    match session.fetch(Fetch::Query { expr }).await {
+        Ok(Answer::Query(Ok(answer))) => {
+            let targets = match &answer.result {
+                QueryResult::Vector(samples) => samples.first().and_then(|one| one.value),
+                QueryResult::Scalar(point) => point.value,
+                QueryResult::Range { .. } | QueryResult::Text(_) | QueryResult::Raw(_) => None,
+            };
+            let text = format!("it answers; {} targets", targets.unwrap_or(0.0));
+            sheet.good("prometheus", &text)?;
+        }
+        Ok(Answer::Query(Err(error))) => {
+            let hint = error
+                .hint
+                .map(|hint| format!("; {hint}"))
+                .unwrap_or_default();
+            sheet.note("prometheus", &format!("{}{hint}", error.message))?;
+        }
+        Ok(_) => {}
+        Err(error) => sheet.note("prometheus", &error.to_string())?,
+    }
+    let board = super::metrics::board(session).await;
+    match board {
+        Ok(board) => {
+            let trouble = board
+                .notes
+                .iter()
+                .find(|note| note.starts_with("alertmanager"));
+            match trouble {
+                Some(note) => sheet.note("alertmanager", note)?,
+                None => {
+                    let text = format!("it answers; {} alerts", board.alerts.len());
+                    sheet.good("alertmanager", &text)?;
+                }
+            }
+        }
+        Err(error) => sheet.note("alertmanager", &error.to_string())?,
+    }
+    Ok(())
+}
+
+/// Whether Rollouts may be promoted: that needs a right on their status.
+async fn steering(sheet: &mut Sheet<'_>, session: &mut Session) -> Result<(), ReportError> {
+    let object = ObjectRef {
+        cluster: session.cluster(),
+        kind: GroupKind::new(ARGO, "Rollout"),
+        namespace: None,
+        name: "any".into(),
+    };
+    let Ok(Answer::Access(rights)) = session.fetch(Fetch::Access { object }).await else {
+        return Ok(());
+    };
+    let may = |verb: &str| rights.iter().any(|(known, may)| &**known == verb && *may);
+    if may("promote") {
+        sheet.good("rollouts", "may be promoted and aborted in all namespaces")?;
+    } else {
+        let text = "promote, abort and retry need `patch rollouts/status`, which is not given in all namespaces";
+        sheet.note("rollouts", text)?;
     }
     Ok(())
 }
@@ -216,4 +287,6 @@ const WATCHED: &[&str] = &[
     "Namespace",
     "Deployment",
     "Pod",
+    "Rollout",
+    "AnalysisRun",
 ];

@@ -6,6 +6,7 @@ use crate::cli::{Get, Output};
 use crate::domain::age::age_text;
 use crate::domain::application::{Application, OperationView};
 use crate::domain::finding::{Finding, Severity};
+use crate::domain::kind::ARGO;
 use crate::domain::object::{ObjectRef, Text};
 use crate::domain::rows::Column;
 use crate::engine::protocol::{Answer, Fetch, KindEntry};
@@ -42,7 +43,14 @@ pub async fn run(
     let single = query.get.name.is_some();
     let full = matches!(query.get.output, Output::Yaml | Output::Json)
         && single
-        && *entry.plural != *"applications";
+        && !["applications", "rollouts", "analysisruns"].contains(&&*entry.plural);
+    if single && !query.get.watch && entry.kind.is(ARGO, "Rollout") {
+        let objects: Vec<ObjectRef> = rows.iter().map(|row| row.object().clone()).collect();
+        for object in objects {
+            rollouts::detail(session, object, (query.get.output, now()), out).await?;
+        }
+        return Ok(());
+    }
     if full {
         let objects: Vec<ObjectRef> = rows.iter().map(|row| row.object().clone()).collect();
         print_full(session, &objects, query.get.output, out).await?;

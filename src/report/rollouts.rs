@@ -3,11 +3,21 @@
 //! Members are only ever added; words are Argo Rollouts' own.
 
 use super::documents::{finding, path};
+use super::session::Session;
+use super::{ReportError, write_json, write_yaml};
+use crate::cli::Output;
 use crate::domain::age::age_text;
 use crate::domain::analysis::{AnalysisRun, Limits, Measurement, MetricResult, Tally};
+use crate::domain::object::ObjectRef;
+use crate::domain::rollout::forecast::waits_for;
+use crate::domain::rollout::{ReplicaSetView, Revision, RolloutDetail};
 use crate::domain::rollout::{Rollout, Weights};
+use crate::engine::protocol::{Request, Topic, Update};
+use crate::ui::text::harmless;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+use std::io::Write;
+use std::time::Duration;
 
 /// Headings of [`rollout_cells`], those of Argo Rollouts' own list and the images.
 pub const ROLLOUT_COLUMNS: [&str; 12] = [
@@ -105,7 +115,7 @@ pub fn rollout(row: &Rollout, now: DateTime<Utc>) -> Value {
         "stableHash": &*row.stable_hash,
         "pauses": pauses,
         "pauseEnds": row.pause_ends(),
-        "waitsFor": crate::domain::rollout::forecast::waits_for(row, now),
+        "waitsFor": waits_for(row, now),
         "paused": row.spec_paused,
         "aborted": row.aborted,
         "images": images,
@@ -188,4 +198,210 @@ fn measurement(one: &Measurement) -> Value {
         "phase": one.phase.word(), "started": one.started, "finished": one.finished,
         "value": &*one.value, "number": one.number, "message": &*one.message,
     })
+}
+
+/// How long the picture of a Rollout is given to become complete.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// After the last change, so long nothing new may come.
+const SETTLED: Duration = Duration::from_millis(700);
+
+/// Prints one Rollout with its revisions, analyses and weights.
+pub async fn detail(
+    session: &mut Session,
+    object: ObjectRef,
+    (output, now): (Output, DateTime<Utc>),
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
+    let detail = settled(session, object).await?;
+    match output {
+        Output::Json => write_json(out, &document(&detail, now))?,
+        Output::Yaml => write_yaml(out, &document(&detail, now))?,
+        Output::Name => writeln!(out, "{}", path(&detail.row.object))?,
+        Output::Table | Output::Wide => print(&detail, now, out)?,
+    }
+    Ok(())
+}
+
+/// Waits until the picture does not change any more.
+async fn settled(session: &mut Session, object: ObjectRef) -> Result<RolloutDetail, ReportError> {
+    let ours = session.ticket();
+    let topic = Topic::Rollout(object);
+    session
+        .send(Request::Subscribe {
+            ticket: ours,
+            topic,
+        })
+        .await?;
+    let mut latest: Option<RolloutDetail> = None;
+    loop {
+        let patience = if latest.is_some() { SETTLED } else { PATIENCE };
+        let update = match session.next(patience).await {
+            Ok(update) => update,
+            Err(ReportError::NotObserved(_)) if latest.is_some() => break,
+            Err(error) => return Err(error),
+        };
+        match update {
+            Update::Rollout { ticket, detail, .. } if ticket == ours => match detail {
+                Some(detail) => latest = Some(*detail),
+                None => return Err(ReportError::Usage(String::from("the Rollout is gone"))),
+            },
+            other => session.take(other)?,
+        }
+    }
+    session.send(Request::Unsubscribe { ticket: ours }).await?;
+    latest.ok_or_else(|| ReportError::NotObserved(String::from("nothing was said of it")))
+}
+
+/// Returns a Rollout with everything that hangs on it.
+pub fn document(detail: &RolloutDetail, now: DateTime<Utc>) -> Value {
+    let mut document = rollout(&detail.row, now);
+    document["revisions"] = detail.revisions.iter().map(revision).collect();
+    document["services"] = detail
+        .services
+        .iter()
+        .map(|one| json!({ "name": *one.name, "role": one.role.word(), "hash": one.hash }))
+        .collect();
+    document["routes"] = detail
+        .routes
+        .iter()
+        .map(|one| {
+            json!({
+                "object": path(&one.object), "canary": one.canary, "stable": one.stable,
+                "problem": one.problem,
+            })
+        })
+        .collect();
+    document["measuredBy"] = (*detail.measured_by).into();
+    document["selfHeal"] = detail
+        .keeper
+        .as_ref()
+        .is_some_and(|one| one.self_heal)
+        .into();
+    document["findings"] = detail.findings.iter().map(finding).collect();
+    document
+}
+
+fn revision(revision: &Revision) -> Value {
+    json!({
+        "revision": revision.number,
+        "replicaSets": revision.replica_sets.iter().map(replica_set).collect::<Vec<_>>(),
+        "analyses": revision.analyses.iter().map(analysis_run).collect::<Vec<_>>(),
+        "experiments": revision.experiments.iter().map(|one| json!({
+            "name": *one.object.name, "phase": one.phase.word(), "message": *one.message,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn replica_set(set: &ReplicaSetView) -> Value {
+    let roles: Vec<&str> = set.roles.iter().map(|role| role.word()).collect();
+    let images: Vec<&str> = set.images.iter().map(|image| &*image.image).collect();
+    json!({
+        "name": *set.object.name, "hash": *set.hash, "roles": roles, "images": images,
+        "desired": set.desired, "ready": set.ready, "available": set.available,
+        "health": set.health.map(|health| health.word()), "scaleDownAt": set.scale_down_at,
+        "pods": set.pods.iter().map(|pod| json!({
+            "name": *pod.object.name, "status": *pod.status, "ready": pod.ready,
+            "containers": pod.containers, "restarts": pod.restarts,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn print(
+    detail: &RolloutDetail,
+    now: DateTime<Utc>,
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
+    let row = &detail.row;
+    let mut field = |name: &str, text: &str| -> Result<(), ReportError> {
+        Ok(writeln!(out, "{name:<12} {}", harmless(text))?)
+    };
+    field("Name", &row.object.name)?;
+    field(
+        "Namespace",
+        row.object.namespace.as_deref().unwrap_or_default(),
+    )?;
+    let colon = if row.message.is_empty() { "" } else { ": " };
+    field(
+        "Status",
+        &format!("{}{colon}{}", row.phase.word(), row.message),
+    )?;
+    let waits = waits_for(row, now);
+    if !waits.is_empty() {
+        field("Waits for", &waits)?;
+    }
+    field("Strategy", row.strategy.word())?;
+    let steps = row
+        .steps
+        .iter()
+        .zip(row.step_states())
+        .map(|(step, state)| {
+            let mark = match state {
+                crate::domain::rollout::StepState::Done => "+",
+                crate::domain::rollout::StepState::Current => ">",
+                crate::domain::rollout::StepState::Ahead => "-",
+            };
+            format!("{mark} {}", step.words())
+        });
+    field("Steps", &steps.collect::<Vec<_>>().join(", "))?;
+    field("Weight", &weight_text(&row.weights))?;
+    let replicas = row.replicas;
+    field(
+        "Replicas",
+        &format!(
+            "{} wanted, {} there, {} updated, {} ready, {} available",
+            replicas.desired,
+            replicas.current,
+            replicas.updated,
+            replicas.ready,
+            replicas.available
+        ),
+    )?;
+    for revision in &detail.revisions {
+        writeln!(out, "\nrevision {}", revision.number)?;
+        for set in &revision.replica_sets {
+            print_set(set, out)?;
+        }
+        for run in &revision.analyses {
+            let cells = analysis_cells(run, now);
+            writeln!(out, "  {}", harmless(&cells.join("  ")))?;
+        }
+    }
+    for finding in &detail.findings {
+        writeln!(out, "\n{}", super::sentence(finding))?;
+    }
+    Ok(())
+}
+
+fn weight_text(weights: &Weights) -> String {
+    let mut text = format!("wanted {}, actual {}", weights.set, weights.actual);
+    if let Some(routed) = weights.routed {
+        text = format!("{text}, routed {routed}");
+    }
+    if let Some(measured) = weights.measured {
+        text = format!("{text}, measured {measured:.1}");
+    }
+    text
+}
+
+fn print_set(set: &ReplicaSetView, out: &mut dyn Write) -> Result<(), ReportError> {
+    let roles: Vec<&str> = set.roles.iter().map(|role| role.word()).collect();
+    let images: Vec<&str> = set.images.iter().map(|image| &*image.image).collect();
+    let health = set.health.map_or("ScaledDown", |health| health.word());
+    let line = format!(
+        "  {}  {}  {}/{}  {health}  {}",
+        set.object.name,
+        roles.join(","),
+        set.ready,
+        set.desired,
+        images.join(",")
+    );
+    writeln!(out, "{}", harmless(&line))?;
+    for pod in &set.pods {
+        let line = format!(
+            "    {}  {}  {}/{}  {} restarts",
+            pod.object.name, pod.status, pod.ready, pod.containers, pod.restarts
+        );
+        writeln!(out, "{}", harmless(&line))?;
+    }
+    Ok(())
 }

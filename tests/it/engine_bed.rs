@@ -199,8 +199,7 @@ impl Engine {
 
 /// An API server with Argo CD's kinds, and a platform that reaches it one way or the other.
 pub(crate) struct Bed {
-    /// Kept for as long as the test runs.
-    _server: ApiServer,
+    pub(crate) server: ApiServer,
     pub(crate) client: Client,
     platform: Arc<dyn Platform>,
     _folder: Option<tempfile::TempDir>,
@@ -232,7 +231,7 @@ impl Bed {
         Self {
             client: server.client("admin"),
             platform: Arc::new(OneClient(server.client("anna"))),
-            _server: server,
+            server,
             _folder: None,
         }
     }
@@ -251,7 +250,7 @@ impl Bed {
         Self {
             client: server.client("admin"),
             platform: Arc::new(live),
-            _server: server,
+            server,
             _folder: Some(folder),
         }
     }

@@ -25,6 +25,25 @@ const APPLICATION: &[Need] = &[
     ("delete-app", "delete", ""),
     ("edit", "update", ""),
 ];
+const ROLLOUT: &[Need] = &[
+    ("promote", "patch", "status"),
+    ("promote-full", "patch", "status"),
+    ("abort", "patch", "status"),
+    ("retry", "patch", "status"),
+    ("resume", "patch", "status"),
+    ("pause", "patch", ""),
+    ("restart", "patch", ""),
+    ("undo", "patch", ""),
+    ("set-image", "update", ""),
+    ("scale", "patch", "scale"),
+    ("delete", "delete", ""),
+    ("edit", "update", ""),
+];
+const ANALYSIS: &[Need] = &[
+    ("terminate", "patch", ""),
+    ("delete", "delete", ""),
+    ("edit", "update", ""),
+];
 const OBJECT: &[Need] = &[
     ("restart", "patch", ""),
     ("scale", "patch", "scale"),
@@ -37,6 +56,10 @@ const OBJECT: &[Need] = &[
 pub(super) async fn of(session: &Session, object: &ObjectRef) -> Vec<(Text, bool)> {
     let needs = if object.kind.is(ARGO, "Application") {
         APPLICATION
+    } else if object.kind.is(ARGO, "Rollout") {
+        ROLLOUT
+    } else if object.kind.is(ARGO, "AnalysisRun") || object.kind.is(ARGO, "Experiment") {
+        ANALYSIS
     } else {
         OBJECT
     };

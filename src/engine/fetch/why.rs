@@ -1,17 +1,23 @@
 //! Why an object is as it is: the rules over the row, and the deepest failing Pod.
 
 use super::events;
+use crate::api::convert::analysis::{analysis_run, analysis_run_kind};
 use crate::api::convert::application::ApplicationReader;
+use crate::api::convert::replica_set::HASH_LABEL;
+use crate::api::convert::rollout::{rollout, rollout_kind};
+use crate::domain::analysis::{AnalysisPhase, AnalysisRun};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::health::health_of;
 use crate::domain::kind::ARGO;
 use crate::domain::node::Node;
 use crate::domain::object::{GroupKind, ObjectRef};
+use crate::domain::rollout::{Rollout, why_analysis, why_rollout};
 use crate::domain::status::Health;
 use crate::domain::why::why_all;
 use crate::engine::facts::{items, number, text};
 use crate::engine::pods;
 use crate::engine::session::Session;
+use crate::engine::transport::{Call, segment};
 use serde_json::Value;
 
 /// Returns what is to be said, most important first; at least one sentence.
@@ -28,6 +34,17 @@ pub(super) async fn of(session: &Session, object: &ObjectRef) -> Result<Vec<Find
                 format!("the ApplicationSet `{set}` writes its spec; edits here are undone");
             findings.push(Finding::new(Severity::Info, sentence).about(object.clone()));
         }
+    } else if object.kind == rollout_kind() {
+        let row = rollout(&live, &session.cluster, None);
+        let runs = runs_of(session, &row).await;
+        findings.extend(why_rollout(&row, &runs, session.now()));
+    } else if object.kind == analysis_run_kind() {
+        let run = analysis_run(&live, &session.cluster);
+        findings.extend(why_analysis(&run));
+        if findings.is_empty() && !run.phase.is_over() {
+            let sentence = format!("it is {}: {}", run.phase.word(), run.message);
+            findings.push(Finding::new(Severity::Info, sentence).about(object.clone()));
+        }
     } else if let Some(verdict) = health_of(&live).filter(|one| one.health != Health::Healthy) {
         let colon = if verdict.message.is_empty() { "" } else { ": " };
         let sentence = format!("it is {}{colon}{}", verdict.health.word(), verdict.message);
@@ -39,6 +56,40 @@ pub(super) async fn of(session: &Session, object: &ObjectRef) -> Result<Vec<Find
         findings.push(Finding::new(Severity::Info, sentence).about(object.clone()));
     }
     Ok(findings)
+}
+
+/// The runs that the status of a Rollout names, as far as they are still there.
+async fn runs_of(session: &Session, row: &Rollout) -> Vec<AnalysisRun> {
+    let mut runs = Vec::new();
+    let namespace = row.object.namespace.as_deref().unwrap_or_default();
+    for link in &row.analyses {
+        let object = session.object_ref(analysis_run_kind(), namespace, &link.name);
+        if let Ok(live) = session.object(&object).await {
+            runs.push(analysis_run(&live, &session.cluster));
+        }
+    }
+    if row.aborted
+        && runs
+            .iter()
+            .all(|run| run.phase < AnalysisPhase::Inconclusive)
+    {
+        runs.extend(failed_runs(session, row).await);
+    }
+    runs
+}
+
+/// After an abort the status names no run any more: the newest bad one of the same hash is it.
+async fn failed_runs(session: &Session, row: &Rollout) -> Option<AnalysisRun> {
+    let resource = session.resource(&analysis_run_kind()).await.ok()?;
+    let collection = resource.collection(row.object.namespace.as_deref());
+    let hash = segment(&row.current_hash);
+    let path = format!("{collection}?labelSelector={HASH_LABEL}%3D{hash}");
+    let list = session.send_json(Call::get(path)).await.ok()?;
+    let runs = items(&list, &["items"]).iter();
+    let runs = runs.map(|value| analysis_run(value, &session.cluster));
+    runs.filter(|run| run.phase >= AnalysisPhase::Inconclusive)
+        .filter(|run| run.owner.as_ref() == Some(&row.object))
+        .max_by_key(|run| run.created)
 }
 
 fn severity(health: Health) -> Severity {

@@ -6,8 +6,8 @@
 //! the query fits into a line.
 
 use super::Server;
-use super::options::{Login, MetricsOptions};
 use crate::domain::globs;
+use crate::domain::servers::{Login, MetricsOptions, without_user};
 use crate::engine::facts::{items, number, text};
 use crate::engine::fault::Fault;
 use crate::engine::session::Session;
@@ -200,17 +200,6 @@ fn by_address(address: &str, login: &Login) -> Result<Endpoint, Fault> {
     })
 }
 
-/// An address to show: without the user and the password in it.
-fn without_user(address: &str) -> String {
-    let Some((scheme, rest)) = address.split_once("://") else {
-        return address.to_owned();
-    };
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let host = authority.rsplit('@').next().unwrap_or(authority);
-    let slash = if path.is_empty() { "" } else { "/" };
-    format!("{scheme}://{host}{slash}{path}")
-}
-
 fn proxied(namespace: &str, service: &str) -> Endpoint {
     Endpoint {
         route: Route::Proxy(format!(
@@ -386,17 +375,5 @@ mod tests {
         )];
         let found = best(&odd, Server::Alertmanager).expect("one");
         assert_eq!(found.name, "monitoring/https:tls:443");
-    }
-
-    #[test]
-    fn passwords_in_addresses_are_not_shown() {
-        assert_eq!(
-            without_user("https://me:pw@prom.example.com/x"),
-            "https://prom.example.com/x"
-        );
-        assert_eq!(
-            without_user("https://prom.example.com"),
-            "https://prom.example.com"
-        );
     }
 }

@@ -13,7 +13,8 @@ impl Secret {
         Self(text.into())
     }
 
-    pub(in crate::engine) fn reveal(&self) -> &str {
+    /// Returns the secret itself, for the server it belongs to.
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -47,4 +48,32 @@ pub struct Login {
     pub certificate_authority: Option<PathBuf>,
     /// Further headers, such as `X-Scope-OrgID`.
     pub headers: Vec<(String, Secret)>,
+}
+
+/// Returns an address to show: without the user and the password in it.
+pub fn without_user(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else {
+        return address.to_owned();
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    let slash = if path.is_empty() { "" } else { "/" };
+    format!("{scheme}://{host}{slash}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_in_addresses_are_not_shown() {
+        assert_eq!(
+            without_user("https://me:pw@prom.example.com/x"),
+            "https://prom.example.com/x"
+        );
+        assert_eq!(
+            without_user("https://prom.example.com"),
+            "https://prom.example.com"
+        );
+    }
 }
