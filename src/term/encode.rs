@@ -6,11 +6,12 @@
 //! terminal is left with default colours and full margins after each frame.
 
 use crate::ui::theme::colour::sgr;
+use foldhash::fast::FixedState;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher as _;
 use unicode_width::UnicodeWidthStr;
 
 /// Fewer rows than this are cheaper to write again than to move.
@@ -55,7 +56,7 @@ struct Shift {
 
 /// Finds the move that brings most rows of `shown` to where `next` has them.
 fn shift_between(shown: &Buffer, next: &Buffer) -> Option<Shift> {
-    if shown.area != next.area {
+    if shown.area != next.area || changed_rows(shown, next) < WORTH_MOVING {
         return None;
     }
     let old: Vec<u64> = (0..shown.area.height).map(|y| row_hash(shown, y)).collect();
@@ -92,17 +93,23 @@ fn shift_between(shown: &Buffer, next: &Buffer) -> Option<Shift> {
     })
 }
 
+fn changed_rows(shown: &Buffer, next: &Buffer) -> usize {
+    (0..next.area.height)
+        .filter(|y| content(shown, *y) != content(next, *y))
+        .count()
+}
+
 fn row_hash(buffer: &Buffer, y: u16) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    // The last two columns hold the border with its thumb, which does not move with the rows.
+    FixedState::default().hash_one(content(buffer, y))
+}
+
+/// The cells of a row without the last two, which hold the border with its thumb: it does not
+/// move with the rows.
+fn content(buffer: &Buffer, y: u16) -> &[Cell] {
     let cells = row(buffer, y);
-    let cells = cells
+    cells
         .get(..cells.len().saturating_sub(2))
-        .unwrap_or_default();
-    for cell in cells {
-        cell.hash(&mut hasher);
-    }
-    hasher.finish()
+        .unwrap_or_default()
 }
 
 fn row(buffer: &Buffer, y: u16) -> &[Cell] {
