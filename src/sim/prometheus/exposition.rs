@@ -1,5 +1,5 @@
-//! Reads the text that targets expose: the Prometheus text format, and OpenMetrics as far as
-//! floats go. Exemplars are skipped.
+//! Reads the text that targets expose: the Prometheus text format, and `OpenMetrics` as far
+//! as floats go. Exemplars are skipped.
 
 use super::labels::{Label, Labels, NAME};
 use super::number::parse_value;

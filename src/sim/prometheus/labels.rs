@@ -73,6 +73,7 @@ impl Labels {
     }
 
     /// Returns the labels for which `keep` holds.
+    #[must_use]
     pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
         if self.0.iter().all(|(name, _)| keep(name)) {
             return self.clone();

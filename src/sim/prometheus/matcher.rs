@@ -91,8 +91,9 @@ pub fn all_accept(matchers: &[Matcher], labels: &Labels) -> bool {
 /// Compiles an expression that has to match the whole text; the dot matches new lines too.
 pub(super) fn whole(pattern: &str) -> Result<Regex, String> {
     let anchored = format!("^(?s:{pattern})$");
-    Regex::new(&anchored)
-        .or_else(|error| Regex::new(&escape_braces(&anchored)).map_err(|_| error))
+    let read = Regex::new(&anchored);
+    // The first mistake is said, not the one in the changed text.
+    read.or_else(|error| Regex::new(&escape_braces(&anchored)).or(Err(error)))
         .map_err(|error| {
             let text = error.to_string();
             let reason = text.lines().last().unwrap_or_default();

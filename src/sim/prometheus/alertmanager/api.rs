@@ -70,7 +70,7 @@ struct Wanted {
     receiver: bool,
 }
 
-fn wanted(query: Option<&str>) -> Result<Wanted, Response> {
+fn wanted(query: Option<&str>) -> Result<Wanted, Refusal> {
     let fields = super::super::http::form::decode(query.unwrap_or_default());
     let flag = |name: &str| {
         fields
@@ -86,16 +86,16 @@ fn wanted(query: Option<&str>) -> Result<Wanted, Response> {
     let receiver = match receiver {
         Some((_, pattern)) => whole(pattern)
             .map_err(|error| {
-                refuse((
+                (
                     400,
                     json!(format!("failed to parse receiver param: {error}")),
-                ))
+                )
             })?
             .is_match(RECEIVER),
         None => true,
     };
     Ok(Wanted {
-        filter: Filter::read(filters).map_err(|error| refuse((400, json!(error))))?,
+        filter: Filter::read(filters).map_err(|error| (400, json!(error)))?,
         active: flag("active"),
         silenced: flag("silenced"),
         receiver,
@@ -162,14 +162,14 @@ async fn alerts(State(core): Shared, RawQuery(query): RawQuery) -> Response {
                 .collect();
             Json(found).into_response()
         }
-        Err(refusal) => refusal,
+        Err(refusal) => refuse(refusal),
     }
 }
 
 async fn groups(State(core): Shared, RawQuery(query): RawQuery) -> Response {
     let wanted = match wanted(query.as_deref()) {
         Ok(wanted) => wanted,
-        Err(refusal) => return refusal,
+        Err(refusal) => return refuse(refusal),
     };
     let mut groups: BTreeMap<Labels, Vec<Value>> = BTreeMap::new();
     for (labels, alert) in found(&core, &wanted) {

@@ -88,9 +88,9 @@ impl Params {
     pub(super) fn limit(&self) -> Result<usize, QueryError> {
         match self.get("limit") {
             "" => Ok(0),
-            text => text
-                .parse()
-                .map_err(|_| invalid("limit", "limit must be non-negative")),
+            text => text.parse().map_err(|error: std::num::ParseIntError| {
+                invalid("limit", &format!("limit must be non-negative: {error}"))
+            }),
         }
     }
 

@@ -26,9 +26,8 @@ pub(super) async fn instant(State(core): Shared, params: Params) -> Result<Respo
 pub(super) async fn range(State(core): Shared, params: Params) -> Result<Response, QueryError> {
     let start_ms = params.required_time("start")?;
     let end_ms = params.required_time("end")?;
-    let step_ms = match params.span("step")? {
-        Some(step) => step,
-        None => return Err(invalid("step", "cannot parse \"\" to a valid duration")),
+    let Some(step_ms) = params.span("step")? else {
+        return Err(invalid("step", "cannot parse \"\" to a valid duration"));
     };
     let steps = steps(QueryRange {
         start_ms,

@@ -19,7 +19,7 @@ pub(super) async fn series(State(core): Shared, params: Params) -> Result<Respon
     }
     let found = found(&core, &selectors, &params)?;
     let data: Vec<Value> = found.iter().map(labels_json).collect();
-    cut(data, params.limit()?)
+    Ok(cut(data, params.limit()?))
 }
 
 /// `GET|POST /api/v1/labels`
@@ -34,7 +34,7 @@ pub(super) async fn labels(State(core): Shared, params: Params) -> Result<Respon
             .flat_map(|labels| labels.iter().map(|(name, _)| Arc::clone(name)))
             .collect()
     };
-    texts(names, params.limit()?)
+    Ok(texts(names, params.limit()?))
 }
 
 /// `GET /api/v1/label/NAME/values`
@@ -58,19 +58,19 @@ pub(super) async fn label_values(
             .map(Arc::from)
             .collect()
     };
-    texts(values, params.limit()?)
+    Ok(texts(values, params.limit()?))
 }
 
-fn texts(texts: BTreeSet<Arc<str>>, most: usize) -> Result<Response, QueryError> {
+fn texts(texts: BTreeSet<Arc<str>>, most: usize) -> Response {
     cut(texts.into_iter().map(|text| json!(&*text)).collect(), most)
 }
 
-fn cut(mut data: Vec<Value>, most: usize) -> Result<Response, QueryError> {
+fn cut(mut data: Vec<Value>, most: usize) -> Response {
     let cut = most > 0 && data.len() > most;
     if cut {
         data.truncate(most);
     }
-    Ok(answer::limited(&Value::Array(data), cut))
+    answer::limited(&Value::Array(data), cut)
 }
 
 fn is_everything(selectors: &[Vec<Matcher>], params: &Params) -> bool {

@@ -139,7 +139,7 @@ pub(super) async fn tsdb(State(core): Shared) -> Response {
 
 fn largest(counts: BTreeMap<String, usize>) -> Value {
     let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
-    counts.sort_by(|left, right| right.1.cmp(&left.1));
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     counts.truncate(10);
     counts
         .into_iter()

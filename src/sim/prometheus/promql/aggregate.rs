@@ -6,7 +6,7 @@ use super::quantile;
 use super::reshape::{invalid_label, nan_last};
 use super::stamp::{ABSENT, is_absent};
 use super::sums::{Mean, Sum, Variance};
-use super::types::{EvalError, Row, Steps};
+use super::types::{EvalError, Row, Rules, Steps};
 use crate::sim::prometheus::labels::{Labels, NAME};
 use crate::sim::prometheus::number::plain;
 use std::collections::HashMap;
@@ -58,7 +58,7 @@ impl Evaluator<'_> {
             | Aggregation::Group
             | Aggregation::Stddev
             | Aggregation::Stdvar => {
-                let reduce = reduction(aggregate.operator);
+                let reduce = reduction(aggregate.operator, self.options.rules);
                 Ok(reduced(&rows, &groups, steps, |_, values| reduce(values)))
             }
         }
@@ -133,17 +133,21 @@ fn reduced(
 }
 
 /// Returns how an operator aggregates at least one value.
-fn reduction(operator: Aggregation) -> fn(&[f64]) -> f64 {
+fn reduction(operator: Aggregation, rules: Rules) -> fn(&[f64]) -> f64 {
     match operator {
         Aggregation::Sum => |values| Sum::of(values.iter().copied()).total(),
         Aggregation::Avg => |values| {
             let mut mean = Mean::default();
-            values.iter().for_each(|value| mean.add(*value));
+            for value in values {
+                mean.add(*value);
+            }
             mean.mean()
         },
         Aggregation::Count => |values| values.len() as f64,
         Aggregation::Min => |values| best(values, |value, best| value < best),
         Aggregation::Max => |values| best(values, |value, best| value > best),
+        Aggregation::Stdvar if rules == Rules::V2 => old_variance,
+        Aggregation::Stddev if rules == Rules::V2 => |values| old_variance(values).sqrt(),
         Aggregation::Stdvar => variance,
         Aggregation::Stddev => |values| variance(values).sqrt(),
         Aggregation::Group
@@ -157,8 +161,19 @@ fn reduction(operator: Aggregation) -> fn(&[f64]) -> f64 {
 
 fn variance(values: &[f64]) -> f64 {
     let mut variance = Variance::default();
-    values.iter().for_each(|value| variance.add(*value));
+    for value in values {
+        variance.add(*value);
+    }
     variance.variance()
+}
+
+/// In 2.x a single value deviates by nothing, even if it is no number.
+fn old_variance(values: &[f64]) -> f64 {
+    if values.len() == 1 {
+        0.0
+    } else {
+        variance(values)
+    }
 }
 
 /// NaN loses against every number.

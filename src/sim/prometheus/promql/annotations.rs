@@ -28,14 +28,14 @@ impl Annotations {
         }
     }
 
-    fn warn(&mut self, text: String) {
+    fn warn(&mut self, text: &str) {
         let text = format!("PromQL warning: {text}");
         if !self.warnings.contains(&text) {
             self.warnings.push(text);
         }
     }
 
-    fn inform(&mut self, text: String) {
+    fn inform(&mut self, text: &str) {
         let text = format!("PromQL info: {text}");
         if !self.infos.contains(&text) {
             self.infos.push(text);
@@ -44,13 +44,13 @@ impl Annotations {
 
     pub(super) fn bad_quantile(&mut self, quantile: f64) {
         let text = super::super::number::general(quantile);
-        self.warn(format!(
+        self.warn(&format!(
             "quantile value should be between 0 and 1, got {text}"
         ));
     }
 
     pub(super) fn bad_bucket(&mut self, metric: &str, bound: &str) {
-        self.warn(format!(
+        self.warn(&format!(
             "bucket label \"le\" is missing or has a malformed value of {} for metric name {}",
             quoted(bound),
             quoted(metric)
@@ -58,14 +58,14 @@ impl Annotations {
     }
 
     pub(super) fn forced_monotonic(&mut self, metric: &str) {
-        self.inform(format!(
+        self.inform(&format!(
             "input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile) for metric name {}",
             quoted(metric)
         ));
     }
 
     pub(super) fn not_a_counter(&mut self, metric: &str) {
-        self.inform(format!(
+        self.inform(&format!(
             "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
             quoted(metric)
         ));

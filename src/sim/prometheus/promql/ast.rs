@@ -1,5 +1,6 @@
 //! A query as a tree, made ready for evaluation.
 
+use super::types::Rules;
 use crate::sim::prometheus::matcher::Matcher;
 
 /// An expression.
@@ -30,10 +31,11 @@ pub enum Expr {
 impl Expr {
     /// Returns the expression inside any parentheses.
     pub(super) fn bare(&self) -> &Self {
-        match self {
-            Self::Paren(inner) => inner.bare(),
-            other => other,
+        let mut bare = self;
+        while let Self::Paren(inner) = bare {
+            bare = inner;
         }
+        bare
     }
 }
 
@@ -206,6 +208,28 @@ impl Operator {
             | Self::Modulo
             | Self::Power
             | Self::Atan2
+            | Self::And
+            | Self::Or
+            | Self::Unless => false,
+        }
+    }
+
+    /// Whether the result is no longer the metric it was. 2.x forgot one operator here.
+    pub(super) fn drops_name(self, rules: Rules) -> bool {
+        match self {
+            Self::Add
+            | Self::Subtract
+            | Self::Multiply
+            | Self::Divide
+            | Self::Modulo
+            | Self::Power => true,
+            Self::Atan2 => rules == Rules::V3,
+            Self::Equal
+            | Self::NotEqual
+            | Self::Greater
+            | Self::GreaterOrEqual
+            | Self::Less
+            | Self::LessOrEqual
             | Self::And
             | Self::Or
             | Self::Unless => false,

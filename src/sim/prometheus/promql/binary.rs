@@ -5,7 +5,7 @@ mod matching;
 use super::ast::{Binary, Operator};
 use super::eval::{Evaluator, failed, filled, joined};
 use super::stamp::{ABSENT, is_absent};
-use super::types::{EvalError, Row, Steps, Value};
+use super::types::{EvalError, Row, Rules, Steps, Value};
 
 impl Evaluator<'_> {
     pub(super) fn binary(&mut self, binary: &Binary, steps: Steps) -> Result<Value, EvalError> {
@@ -19,18 +19,18 @@ impl Evaluator<'_> {
             }
             (Value::Vector(rows), Value::Scalar(numbers)) => {
                 let value = |step: usize, value: f64| (value, numbers[step], value);
-                with_scalar(rows, binary, value).map(Value::Vector)
+                with_scalar(rows, binary, self.options.rules, value).map(Value::Vector)
             }
             (Value::Scalar(numbers), Value::Vector(rows)) => {
                 let value = |step: usize, value: f64| (numbers[step], value, value);
-                with_scalar(rows, binary, value).map(Value::Vector)
+                with_scalar(rows, binary, self.options.rules, value).map(Value::Vector)
             }
             (Value::Vector(left), Value::Vector(right)) => {
                 self.count_samples((left.len() + right.len()).saturating_mul(steps.count))?;
                 let rows = if binary.operator.is_set() {
                     matching::set(binary, left, &right, steps)?
                 } else {
-                    matching::arithmetic(binary, &left, &right, steps)?
+                    matching::arithmetic(binary, &left, &right, (steps, self.options.rules))?
                 };
                 Ok(Value::Vector(rows))
             }
@@ -59,9 +59,10 @@ fn truth(kept: bool) -> f64 {
 fn with_scalar(
     rows: Vec<Row>,
     binary: &Binary,
+    rules: Rules,
     sides: impl Fn(usize, f64) -> (f64, f64, f64),
 ) -> Result<Vec<Row>, EvalError> {
-    let keeps_name = binary.operator.is_comparison() && !binary.as_bool;
+    let keeps_name = !binary.operator.drops_name(rules) && !binary.as_bool;
     let rows = rows.into_iter().map(|row| Row {
         labels: if keeps_name {
             row.labels

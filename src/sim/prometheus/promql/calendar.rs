@@ -25,6 +25,9 @@ pub(super) fn by_name(name: &str) -> Option<Part> {
 }
 
 fn part(seconds: f64, part: fn(DateTime<Utc>) -> f64) -> f64 {
+    if seconds.is_nan() {
+        return f64::NAN;
+    }
     DateTime::from_timestamp(seconds as i64, 0).map_or(f64::NAN, part)
 }
 

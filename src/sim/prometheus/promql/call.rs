@@ -54,8 +54,8 @@ impl Evaluator<'_> {
             "time" => Ok(Some(now(steps).values)),
             "pi" => constant(std::f64::consts::PI),
             "start" => constant(seconds(query.start)),
-            "end" => constant(seconds(query.end())),
-            "range" => constant(seconds(query.end() - query.start)),
+            "end" => constant(seconds(query.until)),
+            "range" => constant(seconds(query.until - query.start)),
             "step" => constant(seconds(if query.count == 1 { 0 } else { query.step })),
             "min_of" | "max_of" => {
                 let left = self.scalar(argument(args, 0)?, steps)?;

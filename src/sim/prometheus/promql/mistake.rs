@@ -56,11 +56,12 @@ pub(super) fn before_parsing(text: &str, deepest: usize) -> Option<ParseError> {
 
 /// Returns what is wrong with a closing bracket.
 fn closes(token: &Token<'_>, open: Option<(Kind, usize)>) -> Option<String> {
-    let (wanted, name) = match token.kind {
-        Kind::CloseBracket => (Kind::OpenBracket, "bracket"),
-        Kind::CloseBrace => (Kind::OpenBrace, "brace"),
-        _ => (Kind::Open, "parenthesis"),
+    let wanted = match token.text {
+        "]" => Kind::OpenBracket,
+        "}" => Kind::OpenBrace,
+        _ => Kind::Open,
     };
+    let name = bracket(wanted);
     match open {
         Some((kind, _)) if kind == wanted => None,
         _ => Some(format!("unexpected right {name} '{}'", token.text)),
@@ -68,10 +69,12 @@ fn closes(token: &Token<'_>, open: Option<(Kind, usize)>) -> Option<String> {
 }
 
 fn bracket(kind: Kind) -> &'static str {
-    match kind {
-        Kind::OpenBracket => "bracket",
-        Kind::OpenBrace => "brace",
-        _ => "parenthesis",
+    if kind == Kind::OpenBracket {
+        "bracket"
+    } else if kind == Kind::OpenBrace {
+        "brace"
+    } else {
+        "parenthesis"
     }
 }
 

@@ -47,13 +47,17 @@ fn seconds(milliseconds: i64) -> f64 {
 
 fn mean(values: &[f64]) -> f64 {
     let mut mean = Mean::default();
-    values.iter().for_each(|value| mean.add(*value));
+    for value in values {
+        mean.add(*value);
+    }
     mean.mean()
 }
 
 fn variance(values: &[f64]) -> f64 {
     let mut variance = Variance::default();
-    values.iter().for_each(|value| variance.add(*value));
+    for value in values {
+        variance.add(*value);
+    }
     variance.variance()
 }
 
@@ -88,8 +92,8 @@ fn pairs(values: &[f64]) -> impl Iterator<Item = (f64, f64)> {
 
 fn changes(values: &[f64]) -> f64 {
     let changed = |(before, after): &(f64, f64)| {
-        let same = before == after || (before.is_nan() && after.is_nan());
-        !same
+        let unchanged = same(*before, *after) || (before.is_nan() && after.is_nan());
+        !unchanged
     };
     pairs(values).filter(changed).count() as f64
 }
@@ -115,11 +119,7 @@ pub(super) fn line(window: &Window<'_>, at: i64) -> Option<Line> {
     if window.values.len() < 2 {
         return None;
     }
-    if window
-        .values
-        .iter()
-        .all(|value| value.total_cmp(&first).is_eq())
-    {
+    if window.values.iter().all(|value| same(*value, first)) {
         let still = if first.is_infinite() { f64::NAN } else { 0.0 };
         let value = if first.is_infinite() { f64::NAN } else { first };
         return Some(Line {
@@ -139,6 +139,15 @@ pub(super) fn line(window: &Window<'_>, at: i64) -> Option<Line> {
         slope,
         value: sum_y / count - slope * sum_x / count,
     })
+}
+
+/// Two NaN are not the same: they make no level line.
+#[allow(
+    clippy::float_cmp,
+    reason = "a line is level only if all values are equal"
+)]
+fn same(left: f64, right: f64) -> bool {
+    left == right
 }
 
 /// Smooths twice (Holt's linear method): the level and the trend.

@@ -104,7 +104,7 @@ fn convert(expr: &grammar::Expr) -> Result<Expr, String> {
 }
 
 fn milliseconds(span: Duration) -> Result<i64, String> {
-    i64::try_from(span.as_millis()).map_err(|_| "duration out of range".to_owned())
+    i64::try_from(span.as_millis()).map_err(|error| format!("duration out of range: {error}"))
 }
 
 fn convert_selector(selector: &grammar::VectorSelector) -> Result<Selector, String> {

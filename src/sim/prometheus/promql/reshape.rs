@@ -20,11 +20,8 @@ impl Evaluator<'_> {
         let replacement = self.text(argument(args, 2)?)?;
         let source = self.text(argument(args, 3)?)?;
         let pattern = self.text(argument(args, 4)?)?;
-        let regex = whole(&pattern).map_err(|_| {
-            failed(format!(
-                "invalid regular expression in label_replace(): {pattern}"
-            ))
-        })?;
+        let regex =
+            whole(&pattern).map_err(|error| failed(format!("{error} in label_replace()")))?;
         if target.is_empty() {
             return Err(failed(format!(
                 "invalid destination label name in label_replace(): {target}"

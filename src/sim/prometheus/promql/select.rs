@@ -29,7 +29,7 @@ impl Evaluator<'_> {
         let query = self.options.steps;
         let fixed = shift.at.map(|at| match at {
             At::Start => query.start,
-            At::End => query.end(),
+            At::End => query.until,
             At::Time(time) => time,
         });
         Times {

@@ -14,6 +14,8 @@ pub struct Steps {
     pub step: i64,
     /// How many instants; at least 1.
     pub count: usize,
+    /// The end that was asked for: the last instant may miss it.
+    pub until: i64,
 }
 
 impl Steps {
@@ -23,6 +25,7 @@ impl Steps {
             start: at,
             step: 1,
             count: 1,
+            until: at,
         }
     }
 
@@ -38,17 +41,13 @@ impl Steps {
             start,
             step,
             count: usize::try_from(count).unwrap_or_default().max(1),
+            until: end,
         }
     }
 
     /// Returns the time of one instant.
     pub fn at(self, index: usize) -> i64 {
         self.start + self.step * index as i64
-    }
-
-    /// Returns the last instant.
-    pub fn end(self) -> i64 {
-        self.at(self.count - 1)
     }
 }
 

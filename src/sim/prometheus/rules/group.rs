@@ -112,10 +112,7 @@ impl Group {
         for rule in &mut self.rules {
             let started = Instant::now();
             rule.last = Some(at);
-            rule.error = match rule.evaluate(core, at, self.limit, self.interval) {
-                Ok(()) => None,
-                Err(error) => Some(error),
-            };
+            rule.error = rule.evaluate(core, at, self.limit, self.interval).err();
             // Real time, whatever the platform's clock says.
             rule.took = started.elapsed();
         }
@@ -223,12 +220,15 @@ fn recorded(
     Ok(out)
 }
 
+/// Names and their texts.
+type Pairs = [(String, String)];
+
 /// Makes an alert of each series of the result.
 fn found(
     core: &Core,
     at: i64,
     rows: &[(Labels, f64)],
-    (name, labels, annotations): (&str, &[(String, String)], &[(String, String)]),
+    (name, labels, annotations): (&str, &Pairs, &Pairs),
 ) -> Result<Vec<Found>, String> {
     let mut seen = HashSet::new();
     let mut out = Vec::with_capacity(rows.len());

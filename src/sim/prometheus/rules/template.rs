@@ -9,12 +9,15 @@ mod words;
 use crate::sim::prometheus::labels::Labels;
 use words::Word;
 
+/// What a query inside a template yields.
+pub(super) type Answer = Result<Vec<(Labels, f64)>, String>;
+
 /// What a template can speak of.
 pub(super) struct Template<'a> {
     pub(super) labels: &'a Labels,
     pub(super) value: f64,
     pub(super) external_url: &'a str,
-    pub(super) query: &'a dyn Fn(&str) -> Result<Vec<(Labels, f64)>, String>,
+    pub(super) query: &'a dyn Fn(&str) -> Answer,
 }
 
 /// A value inside a template.

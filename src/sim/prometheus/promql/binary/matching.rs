@@ -7,7 +7,7 @@ use crate::sim::prometheus::labels::{Labels, NAME};
 use crate::sim::prometheus::promql::ast::{Binary, Cardinality, MatchLabels, Operator};
 use crate::sim::prometheus::promql::eval::{failed, filled, joined};
 use crate::sim::prometheus::promql::stamp::{ABSENT, is_absent};
-use crate::sim::prometheus::promql::types::{EvalError, Row, Steps};
+use crate::sim::prometheus::promql::types::{EvalError, Row, Rules, Steps};
 use std::collections::{HashMap, HashSet};
 
 /// The groups of series that may meet, by the labels that have to be equal.
@@ -84,6 +84,7 @@ struct Sides<'r> {
     many: &'r [Row],
     one: &'r [Row],
     swapped: bool,
+    rules: Rules,
 }
 
 /// Arithmetic and comparisons between series.
@@ -91,7 +92,7 @@ pub(super) fn arithmetic(
     binary: &Binary,
     left: &[Row],
     right: &[Row],
-    steps: Steps,
+    (steps, rules): (Steps, Rules),
 ) -> Result<Vec<Row>, EvalError> {
     if binary.matching.fill_left.is_some() || binary.matching.fill_right.is_some() {
         return Err(failed("fill modifiers are not supported by this server"));
@@ -107,6 +108,7 @@ pub(super) fn arithmetic(
         many,
         one,
         swapped,
+        rules,
     };
     let mut groups = Groups::default();
     let many_groups = groups.of(many, &binary.matching.labels);
@@ -205,9 +207,9 @@ impl Sides<'_> {
                 out[before.1].values[step] = result;
             }
         }
-        joined(filled(out)).map_err(|_| {
-            failed("multiple matches for labels: grouping labels must ensure unique matches")
-        })
+        joined(filled(out)).or(Err(failed(
+            "multiple matches for labels: grouping labels must ensure unique matches",
+        )))
     }
 
     fn value(&self, many: f64, one: f64) -> f64 {
@@ -220,7 +222,7 @@ impl Sides<'_> {
     }
 
     fn labels(&self, many: &Labels, one: &Labels) -> Labels {
-        let drops_name = !self.binary.operator.is_comparison() || self.binary.as_bool;
+        let drops_name = self.binary.operator.drops_name(self.rules) || self.binary.as_bool;
         let mut labels = if drops_name {
             many.without_name()
         } else {

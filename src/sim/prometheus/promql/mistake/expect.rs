@@ -48,8 +48,7 @@ pub(super) fn first_unexpected(tokens: &[Token<'_>], end: usize) -> Option<(usiz
                     Err(message) => return Some((token.start, message)),
                 };
             }
-            Kind::Open | Kind::Comma => next = Next::Operand,
-            Kind::At => next = Next::Operand,
+            Kind::Open | Kind::Comma | Kind::At => next = Next::Operand,
             Kind::Close => {
                 let empty = at.checked_sub(1).and_then(|at| tokens.get(at));
                 let after_open = empty.is_some_and(|token| token.kind == Kind::Open);
@@ -149,16 +148,14 @@ fn in_braces(tokens: &[Token<'_>], at: &mut usize, end: usize) -> Option<(usize,
             *at += 3;
         }
         let after = tokens.get(*at)?;
-        match after.kind {
-            Kind::Comma => *at += 1,
-            Kind::CloseBrace => {}
-            _ => {
-                let message = format!(
-                    "unexpected {} in label matching, expected \",\" or \"}}\"",
-                    describe(after)
-                );
-                return Some((after.start, message));
-            }
+        if after.kind == Kind::Comma {
+            *at += 1;
+        } else if after.kind != Kind::CloseBrace {
+            let message = format!(
+                "unexpected {} in label matching, expected \",\" or \"}}\"",
+                describe(after)
+            );
+            return Some((after.start, message));
         }
     }
 }

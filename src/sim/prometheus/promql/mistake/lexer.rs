@@ -52,10 +52,8 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, (usize, String)> {
             continue;
         }
         let (kind, length) = token(rest, first, in_braces).map_err(|message| (at, message))?;
-        match kind {
-            Kind::OpenBrace => in_braces = true,
-            Kind::CloseBrace => in_braces = false,
-            _ => {}
+        if matches!(kind, Kind::OpenBrace | Kind::CloseBrace) {
+            in_braces = kind == Kind::OpenBrace;
         }
         found.push(Token {
             kind,
@@ -113,11 +111,8 @@ fn quoted(rest: &str, quote: char) -> Result<(Kind, usize), String> {
     let mut letters = rest.char_indices().skip(1);
     while let Some((at, letter)) = letters.next() {
         match letter {
-            '\\' if quote != '`' => {
-                if letters.next().is_none() {
-                    break;
-                }
-            }
+            '\\' if quote != '`' && letters.next().is_none() => break,
+            '\\' if quote != '`' => {}
             '\n' if quote != '`' => break,
             end if end == quote => return Ok((Kind::Text, at + 1)),
             _ => {}

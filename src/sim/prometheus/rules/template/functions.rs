@@ -69,7 +69,7 @@ fn number(name: &str, item: &Item) -> Result<f64, String> {
         Item::Number(number) => Ok(*number),
         Item::Text(text) => text
             .parse()
-            .map_err(|_| format!("{name}: can't convert {text} to float")),
+            .map_err(|error| format!("{name}: can't convert {text} to float: {error}")),
         Item::Truth(_) | Item::Samples(_) | Item::Sample(_) => Err(format!("{name}: not a number")),
     }
 }

@@ -9,7 +9,7 @@ pub(super) enum Word {
     Path(String),
     /// A function.
     Name(String),
-    Group(Vec<Word>),
+    Group(Vec<Self>),
     Pipe,
 }
 
@@ -86,7 +86,7 @@ fn plain(rest: &mut &str) -> Result<Word, String> {
         return word
             .parse()
             .map(Word::Number)
-            .map_err(|_| format!("bad number syntax: {word}"));
+            .map_err(|error| format!("bad number syntax: {word}: {error}"));
     }
     Ok(Word::Name(word.to_owned()))
 }
