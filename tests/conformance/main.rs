@@ -15,6 +15,7 @@ mod following;
 mod kubectl;
 mod matrix;
 mod platform;
+mod prometheus;
 mod reading;
 mod workloads;
 mod writing;

@@ -42,6 +42,7 @@ mod sim_delivery_canary;
 mod sim_git;
 mod sim_kustomize;
 mod sim_platform;
+mod sim_prometheus;
 mod sim_rollouts;
 mod sim_workloads_deployment;
 mod sim_workloads_others;

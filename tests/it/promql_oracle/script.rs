@@ -119,8 +119,11 @@ fn loaded(step: &str, block: &[String]) -> Vec<Loaded> {
 
 /// Splits `metric{labels} values…`.
 fn series(line: &str) -> (Labels, Vec<Option<f64>>) {
-    let end = if let Some(open) = line.find('{').filter(|open| !line[..*open].contains(' ')) {
-        open + closing_brace(&line[open..])
+    let end = if let Some(open) = line
+        .find('{')
+        .filter(|open| !line.split_at(*open).0.contains(' '))
+    {
+        open + closing_brace(line.split_at(open).1)
     } else {
         line.find([' ', '\t']).unwrap_or(line.len())
     };
@@ -164,21 +167,28 @@ fn sequence(text: &str) -> Vec<Option<f64>> {
     while !rest.is_empty() {
         if rest.starts_with("{{") {
             let mut end = rest.find("}}").map_or(rest.len(), |end| end + 2);
-            if rest[end..].starts_with(['+', '-']) {
-                end += rest[end..].find("}}").map_or(0, |more| more + 2);
+            let after = rest.split_at(end).1;
+            if after.starts_with(['+', '-']) {
+                end += after.find("}}").map_or(0, |more| more + 2);
             }
-            let times = rest[end..].split_whitespace().next().unwrap_or_default();
+            let (times, after) = first_word(rest.split_at(end).1);
             let times = times.strip_prefix('x').and_then(|times| times.parse().ok());
             values.extend(vec![None; times.map_or(1, |times: usize| times + 1)]);
-            rest = &rest[end..];
-            rest = rest[rest.find([' ', '\t']).unwrap_or(rest.len())..].trim_start();
+            rest = after;
             continue;
         }
-        let end = rest.find([' ', '\t']).unwrap_or(rest.len());
-        item(&rest[..end], &mut values);
-        rest = rest[end..].trim_start();
+        let (word, after) = first_word(rest);
+        item(word, &mut values);
+        rest = after;
     }
     values
+}
+
+/// Splits off what comes before the first space.
+fn first_word(text: &str) -> (&str, &str) {
+    let end = text.find([' ', '\t']).unwrap_or(text.len());
+    let (word, rest) = text.split_at(end);
+    (word, rest.trim_start())
 }
 
 fn item(text: &str, values: &mut Vec<Option<f64>>) {
@@ -202,10 +212,9 @@ fn item(text: &str, values: &mut Vec<Option<f64>>) {
         .split_once('x')
         .unwrap_or_else(|| panic!("no value: {text}"));
     let times: i32 = times.parse().expect("a count");
-    let sign = item
-        .char_indices()
-        .skip(1)
-        .find(|(at, letter)| matches!(letter, '+' | '-') && !item[..*at].ends_with(['e', 'E']));
+    let sign = item.char_indices().skip(1).find(|(at, letter)| {
+        matches!(letter, '+' | '-') && !item.split_at(*at).0.ends_with(['e', 'E'])
+    });
     let (start, delta) = match sign {
         Some((at, _)) => item.split_at(at),
         None => (item, "0"),
@@ -244,33 +253,22 @@ fn evaluation(line: usize, text: &str, block: &[String]) -> Evaluation {
 }
 
 fn when(text: &str) -> (When, &str) {
-    let word = |text: &str| {
-        text.split_whitespace()
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let after = |text: &'static str| text;
-    let (kind, rest) = text.split_once(' ').expect("instant or range");
+    let (kind, rest) = first_word(text);
     if kind == "instant" {
-        let rest = rest
-            .trim_start()
-            .trim_start_matches(after("at "))
-            .trim_start();
-        let at = word(rest);
-        return (When::Instant(span(&at)), rest[at.len()..].trim());
+        let (at, expr) = first_word(rest.trim_start_matches("at ").trim_start());
+        return (When::Instant(span(at)), expr.trim());
     }
     let part = |name: &str| {
-        let at = rest.find(name).expect("a part of the range") + name.len();
-        rest[at..].trim_start()
+        let (_, after) = rest.split_once(name).expect("a part of the range");
+        first_word(after.trim_start())
     };
-    let (from, to, step) = (part("from "), part(" to "), part(" step "));
+    let (step, expr) = part(" step ");
     let when = When::Range {
-        from: span(&word(from)),
-        to: span(&word(to)),
-        step: span(&word(step)),
+        from: span(part("from ").0),
+        to: span(part(" to ").0),
+        step: span(step),
     };
-    (when, step[word(step).len()..].trim())
+    (when, expr.trim())
 }
 
 fn expected(line: &str) -> Expected {
