@@ -5,7 +5,6 @@
 
 pub mod application;
 pub mod convert;
-pub mod dashboard;
 pub mod field;
 pub mod intern;
 pub mod meta;

@@ -7,7 +7,6 @@ pub mod age;
 pub mod alert;
 pub mod analysis;
 pub mod application;
-pub mod chart;
 pub mod clock;
 pub mod cron;
 pub mod dashboard;

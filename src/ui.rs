@@ -92,7 +92,12 @@ fn is_full(screen: &Screen) -> bool {
         | Screen::Namespaces(_)
         | Screen::Kind(_)
         | Screen::Help(_)
-        | Screen::Ledger(_) => false,
+        | Screen::Ledger(_)
+        | Screen::Rollout(_)
+        | Screen::Analysis(_)
+        | Screen::Charts(_)
+        | Screen::Alerts(_)
+        | Screen::Dashboards(_) => false,
     }
 }
 

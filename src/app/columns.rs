@@ -6,14 +6,17 @@
 
 mod application;
 mod layout;
+mod rollout;
 
 pub use application::{operation_text, revision_text, switches_text};
 pub use layout::{Placed, place};
+pub use rollout::{BAR_CELLS, bar_share, loudest, rollout_text, tally_text};
 
+use super::screens::{analysis_runs, rollouts};
 use crate::domain::age::age_text;
 use crate::domain::kind::info_of;
 use crate::domain::object::{GroupKind, Text};
-use crate::store::{Row, Table};
+use crate::store::{Row, Store, Table};
 use chrono::{DateTime, Utc};
 use std::borrow::Cow;
 
@@ -30,6 +33,14 @@ pub enum ColumnId {
     Operation,
     Destination,
     Source,
+    /// What the Rollouts of an Application are doing.
+    Rollout,
+    Strategy,
+    Step,
+    Weight,
+    Replicas,
+    Images,
+    Message,
     Labels,
     Age,
     /// A column of the server's Table, by its number.
@@ -51,6 +62,8 @@ pub struct ColumnSpec {
     pub numeric: bool,
     /// Its cells begin with a glyph and a space, drawn from a typed status.
     pub glyph: bool,
+    /// Its cells may begin with a bar.
+    pub bar: bool,
 }
 
 impl ColumnSpec {
@@ -63,11 +76,17 @@ impl ColumnSpec {
             priority,
             numeric: false,
             glyph: false,
+            bar: false,
         }
     }
 
     fn numeric(mut self) -> Self {
         self.numeric = true;
+        self
+    }
+
+    fn bar(mut self) -> Self {
+        self.bar = true;
         self
     }
 
@@ -88,7 +107,13 @@ pub fn columns_of(
     detail: Detail,
 ) -> Vec<ColumnSpec> {
     if application::is_application(kind) {
-        return application::columns(namespaced, detail);
+        return application::columns(table, namespaced, detail);
+    }
+    if *kind == rollouts() {
+        return rollout::columns(namespaced, detail);
+    }
+    if *kind == analysis_runs() {
+        return rollout::run_columns(namespaced, detail);
     }
     let mut columns = Vec::new();
     let has_namespace = info_of(kind).is_none_or(|info| info.namespaced);
@@ -145,8 +170,27 @@ pub enum Detail {
     Wide,
 }
 
+/// What a cell may need besides its row.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside<'store> {
+    pub now: DateTime<Utc>,
+    /// The rows of Rollouts, for what Applications say of theirs.
+    pub rollouts: Option<&'store Table>,
+}
+
+impl<'store> Beside<'store> {
+    /// Finds what cells may need in the store.
+    pub fn of(store: &'store Store, now: DateTime<Utc>) -> Self {
+        Self {
+            now,
+            rollouts: store.table(&rollouts()),
+        }
+    }
+}
+
 /// Returns what a cell says, without its glyph. Server text in it is not made harmless yet.
-pub fn cell(row: &Row, column: ColumnId, now: DateTime<Utc>) -> Cow<'_, str> {
+pub fn cell<'row>(row: &'row Row, column: ColumnId, beside: Beside<'_>) -> Cow<'row, str> {
+    let now = beside.now;
     match column {
         ColumnId::Namespace => Cow::Borrowed(row.object().namespace.as_deref().unwrap_or_default()),
         ColumnId::Name => Cow::Borrowed(&row.object().name),
@@ -158,16 +202,30 @@ pub fn cell(row: &Row, column: ColumnId, now: DateTime<Utc>) -> Cow<'_, str> {
             let cells = row.generic().map(|row| &*row.cells).unwrap_or_default();
             Cow::Borrowed(cells.get(number).map(|cell| &**cell).unwrap_or_default())
         }
-        ColumnId::Project
+        ColumnId::Rollout => {
+            let app = row.application();
+            let loudest = app.and_then(|app| loudest(app, beside.rollouts));
+            Cow::Owned(loudest.map(rollout_text).unwrap_or_default())
+        }
+        ColumnId::Strategy
+        | ColumnId::Step
+        | ColumnId::Weight
+        | ColumnId::Replicas
+        | ColumnId::Images
+        | ColumnId::Message
+        | ColumnId::Project
         | ColumnId::Sync
         | ColumnId::Health
         | ColumnId::Auto
         | ColumnId::Revision
         | ColumnId::Operation
         | ColumnId::Destination
-        | ColumnId::Source => row
-            .application()
-            .map_or(Cow::Borrowed(""), |app| application::cell(app, column, now)),
+        | ColumnId::Source => match row {
+            Row::Application(app) => application::cell(app, column, now),
+            Row::Rollout(row) => rollout::cell(row, column),
+            Row::AnalysisRun(run) => rollout::run_cell(run, column, now),
+            Row::Object(_) => Cow::Borrowed(""),
+        },
     }
 }
 

@@ -11,6 +11,8 @@ pub enum Group {
     Tables,
     Objects,
     Applications,
+    Rollouts,
+    Metrics,
     Tree,
     Texts,
     Logs,
@@ -25,6 +27,8 @@ impl Group {
             Self::Tables => "Tables",
             Self::Objects => "Objects",
             Self::Applications => "Applications",
+            Self::Rollouts => "Rollouts",
+            Self::Metrics => "Metrics and alerts",
             Self::Tree => "Tree",
             Self::Texts => "Texts",
             Self::Logs => "Logs",
@@ -69,6 +73,11 @@ commands! {
     Contexts, "contexts", "Show contexts", General, ["ctx", "context"];
     Namespaces, "namespaces", "Show namespaces", General, [];
     Applications, "applications", "Show Applications", General, [];
+    Rollouts, "rollouts", "Show Rollouts", General, [];
+    AnalysisRuns, "analysisruns", "Show AnalysisRuns", General, [];
+    Alerts, "alerts", "Show alerts and silences", General, ["silences"];
+    Dashboards, "dashboards", "Show dashboards", General, ["dashboard"];
+    Query, "query", "Ask the metrics server", General, ["promql"];
     Aliases, "aliases", "Show kinds and their short names", General, ["a", "kinds"];
     Reload, "reload", "List and watch again from the start", General, [];
     RetryNow, "retry-now", "Try to connect again now", General, ["retry"];
@@ -145,6 +154,23 @@ commands! {
     Terminate, "terminate", "Terminate the operation", Applications, [];
     ConfirmDeletion, "confirm-deletion", "Confirm a deletion that waits", Applications, [];
     OpenLink, "open-link", "Copy the link", Applications, ["link"];
+
+    Promote, "promote", "Promote: take the next step", Rollouts, [];
+    PromoteFull, "promote-full", "Promote fully: skip every step that is left", Rollouts, [];
+    Abort, "abort", "Abort: all traffic back to the stable revision", Rollouts, [];
+    RetryRollout, "retry-rollout", "Retry an aborted update", Rollouts, [];
+    Pause, "pause", "Pause: take no further step", Rollouts, [];
+    Resume, "resume", "Resume: end the pause", Rollouts, [];
+    Undo, "undo", "Go back to an earlier revision", Rollouts, ["rollout-undo"];
+    SetImage, "set-image", "Set an image", Rollouts, [];
+
+    Metrics, "metrics", "Show requests, errors and latency", Metrics, ["charts"];
+    LongerSpan, "longer-span", "Look back further", Metrics, ["zoom-out"];
+    ShorterSpan, "shorter-span", "Look back less far", Metrics, ["zoom-in"];
+    ZoomPanel, "zoom-panel", "Let one chart fill the screen", Metrics, ["zoom"];
+    EditQuery, "edit-query", "Change the query", Metrics, [];
+    Silence, "silence", "Silence", Metrics, [];
+    ExpireSilence, "expire-silence", "End a silence", Metrics, ["unsilence"];
 
     Fold, "fold", "Fold or unfold", Tree, [];
     FoldAll, "fold-all", "Fold or unfold all", Tree, [];

@@ -11,7 +11,7 @@ pub use file::{Problem, parse};
 
 use super::commands::Command;
 use super::key::Key;
-use super::screens::Screen;
+use super::screens::{Screen, analysis_runs, rollouts};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use trie::{Found, Trie};
@@ -44,6 +44,12 @@ scopes! {
     Diff, "diff";
     Logs, "logs";
     Help, "help";
+    Rollouts, "rollouts";
+    Rollout, "rollout";
+    Analysis, "analysis";
+    Charts, "charts";
+    Alerts, "alerts";
+    Dashboards, "dashboards";
 }
 
 impl KeyScope {
@@ -56,7 +62,18 @@ impl KeyScope {
     pub fn of(screen: &Screen) -> &'static [Self] {
         match screen {
             Screen::Applications(_) => &[Self::Applications, Self::Table, Self::Global],
+            Screen::Kind(table) if table.view.kind == rollouts() => {
+                &[Self::Rollouts, Self::Table, Self::Global]
+            }
+            Screen::Kind(table) if table.view.kind == analysis_runs() => {
+                &[Self::Analysis, Self::Table, Self::Global]
+            }
             Screen::Kind(_) => &[Self::Table, Self::Global],
+            Screen::Rollout(_) => &[Self::Rollout, Self::Rollouts, Self::Global],
+            Screen::Analysis(_) => &[Self::Analysis, Self::Global],
+            Screen::Charts(_) => &[Self::Charts, Self::Global],
+            Screen::Alerts(_) => &[Self::Alerts, Self::Global],
+            Screen::Dashboards(_) => &[Self::Dashboards, Self::Global],
             Screen::Namespaces(_) => &[Self::Namespaces, Self::Table, Self::Global],
             Screen::Application(_) => &[Self::Application, Self::Global],
             Screen::Contexts(_) => &[Self::Contexts, Self::Global],

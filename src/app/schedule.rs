@@ -2,10 +2,11 @@
 //!
 //! Nothing visible grows old and no toast waits: no deadline, and the program sleeps.
 
-use super::screens::Screen;
+use super::screens::{AlertItem, RolloutItem, Screen};
 use super::state::State;
 use crate::domain::age::next_change;
 use crate::domain::application::OperationView;
+use crate::domain::rollout::Rollout;
 use crate::domain::status::Freshness;
 use crate::store::Row;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -40,6 +41,7 @@ pub fn next_deadline(state: &State) -> Deadline {
 fn next_age_change(state: &State) -> Option<DateTime<Utc>> {
     let now = state.now.platform;
     let mut moments: Vec<DateTime<Utc>> = Vec::new();
+    let mut countdowns: Vec<DateTime<Utc>> = Vec::new();
     let rows = usize::from(state.viewports.rows);
     match state.screen() {
         Screen::Applications(screen) | Screen::Namespaces(screen) | Screen::Kind(screen) => {
@@ -76,7 +78,50 @@ fn next_age_change(state: &State) -> Option<DateTime<Utc>> {
             let entries = state.ledger.entries().iter();
             moments.extend(entries.filter_map(super::ledger::Entry::asked_at));
         }
-        Screen::Diff(_)
+        Screen::Rollout(screen) => {
+            let window = screen.rows().iter().skip(screen.offset).take(rows);
+            moments.extend(window.filter_map(|row| match screen.item(row)? {
+                RolloutItem::Revision(revision) => revision.replica_sets.first()?.created,
+                RolloutItem::ReplicaSet(set) => set.created,
+                RolloutItem::Pod(pod) => pod.created,
+                RolloutItem::Analysis(run) => run.started.or(run.created),
+                RolloutItem::Experiment(experiment) => experiment.created,
+            }));
+            let events = screen.events.ready().map(|all| &**all).unwrap_or_default();
+            let newest = events.iter().rev().take(10);
+            moments.extend(newest.filter_map(|event| event.last_seen));
+            if let Some(detail) = screen.rollout() {
+                countdowns.extend(pause_change(&detail.row, now));
+                let sets = detail.replica_sets();
+                let ends = sets.filter_map(|set| set.scale_down_at);
+                countdowns.extend(ends.filter_map(|end| countdown_change(end, now)));
+            }
+        }
+        Screen::Analysis(screen) => {
+            if let Some(run) = screen.run() {
+                moments.extend(run.started);
+                let metrics = screen.metric().into_iter();
+                let measured = metrics.flat_map(|metric| &metric.measurements);
+                moments.extend(measured.filter_map(|one| one.finished));
+            }
+        }
+        Screen::Alerts(screen) => {
+            let window = screen.rows().iter().skip(screen.cursor.offset).take(rows);
+            for row in window {
+                match screen.item(*row) {
+                    Some(AlertItem::Alert(alert)) => moments.extend(alert.since),
+                    Some(AlertItem::Silence(silence)) => {
+                        let end = silence.ends.and_then(|end| countdown_change(end, now));
+                        countdowns.extend(end);
+                    }
+                    None => {}
+                }
+            }
+        }
+        // Charts are drawn anew when points arrive.
+        Screen::Charts(_)
+        | Screen::Dashboards(_)
+        | Screen::Diff(_)
         | Screen::Text(_)
         | Screen::Logs(_)
         | Screen::Contexts(_)
@@ -85,7 +130,24 @@ fn next_age_change(state: &State) -> Option<DateTime<Utc>> {
     let ages = moments.into_iter().map(|since| next_change(since, now));
     let stale = state.link.freshness.iter();
     let stale = stale.filter_map(|(_, freshness)| stale_change(freshness, now));
-    ages.chain(stale).min()
+    ages.chain(stale).chain(countdowns).min()
+}
+
+/// The remaining pause counts down.
+fn pause_change(row: &Rollout, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    countdown_change(row.pause_ends()?, now)
+}
+
+/// Returns when the time that is left until `end` reads differently: every second, and every
+/// minute when more than an hour is left.
+fn countdown_change(end: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let left = (end - now).num_milliseconds();
+    if left <= 0 {
+        return None;
+    }
+    let unit = if left > 3_600_000 { 60_000 } else { 1_000 };
+    let over = left.rem_euclid(unit);
+    Some(now + TimeDelta::milliseconds(over + 1))
 }
 
 /// A stale source shows its age and counts down to the next try.

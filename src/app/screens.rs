@@ -3,18 +3,26 @@
 //! A screen owns its cursor, its scroll position and what it fetched. A [`Place`] is a screen
 //! without its state: what history and `:` name.
 
+pub mod alerts;
+pub mod analysis;
 pub mod application;
+pub mod charts;
 pub mod lists;
 pub mod logs;
+pub mod rollout;
 pub mod table;
 pub mod text;
 
+pub use alerts::{AlertItem, AlertRow, AlertsScreen};
+pub use analysis::AnalysisScreen;
 pub use application::{ApplicationScreen, NodeKey, TreeRow};
+pub use charts::{ChartLine, ChartPanel, ChartsOf, ChartsScreen, DashboardsScreen, SPANS};
 pub use lists::{
     ContextsScreen, DiffLine, DiffScreen, EventsScreen, HelpRow, HelpScreen, HistoryScreen,
     LedgerScreen, ListCursor, Loaded,
 };
 pub use logs::LogsScreen;
+pub use rollout::{RolloutItem, RolloutKey, RolloutNode, RolloutRow, RolloutScreen};
 pub use table::TableScreen;
 pub use text::{TextScreen, TextSource};
 
@@ -36,6 +44,11 @@ pub enum Screen {
     Kind(TableScreen),
     Help(HelpScreen),
     Ledger(LedgerScreen),
+    Rollout(Box<RolloutScreen>),
+    Analysis(AnalysisScreen),
+    Charts(Box<ChartsScreen>),
+    Alerts(AlertsScreen),
+    Dashboards(DashboardsScreen),
 }
 
 /// What a screen shows, without its state.
@@ -60,6 +73,11 @@ pub enum Place {
     Help,
     Aliases,
     Ledger,
+    Rollout(ObjectRef),
+    AnalysisRun(ObjectRef),
+    Charts(ChartsOf),
+    Alerts,
+    Dashboards,
 }
 
 impl Place {
@@ -107,6 +125,11 @@ impl Screen {
                 }
             }
             Self::Ledger(_) => Place::Ledger,
+            Self::Rollout(screen) => Place::Rollout(screen.object.clone()),
+            Self::Analysis(screen) => Place::AnalysisRun(screen.object.clone()),
+            Self::Charts(screen) => Place::Charts(screen.what.clone()),
+            Self::Alerts(_) => Place::Alerts,
+            Self::Dashboards(_) => Place::Dashboards,
         }
     }
 
@@ -125,6 +148,15 @@ impl Screen {
             Self::Contexts(_) => "contexts".to_owned(),
             Self::Help(screen) => if screen.aliases { "aliases" } else { "help" }.to_owned(),
             Self::Ledger(_) => "ledger".to_owned(),
+            Self::Rollout(screen) => screen.object.name.to_string(),
+            Self::Analysis(_) => "analysis".to_owned(),
+            Self::Charts(screen) => match &screen.what {
+                ChartsOf::Object(_) => "metrics".to_owned(),
+                ChartsOf::Query(_) => "query".to_owned(),
+                ChartsOf::Dashboard(name) => name.to_string(),
+            },
+            Self::Alerts(_) => "alerts".to_owned(),
+            Self::Dashboards(_) => "dashboards".to_owned(),
         }
     }
 
@@ -142,7 +174,12 @@ impl Screen {
             | Self::Logs(_)
             | Self::Contexts(_)
             | Self::Help(_)
-            | Self::Ledger(_) => None,
+            | Self::Ledger(_)
+            | Self::Rollout(_)
+            | Self::Analysis(_)
+            | Self::Charts(_)
+            | Self::Alerts(_)
+            | Self::Dashboards(_) => None,
         }
     }
 
@@ -160,9 +197,24 @@ impl Screen {
             | Self::Logs(_)
             | Self::Contexts(_)
             | Self::Help(_)
-            | Self::Ledger(_) => None,
+            | Self::Ledger(_)
+            | Self::Rollout(_)
+            | Self::Analysis(_)
+            | Self::Charts(_)
+            | Self::Alerts(_)
+            | Self::Dashboards(_) => None,
         }
     }
+}
+
+/// Returns the kind of Rollouts.
+pub fn rollouts() -> GroupKind {
+    GroupKind::new(ARGO, "Rollout")
+}
+
+/// Returns the kind of AnalysisRuns.
+pub fn analysis_runs() -> GroupKind {
+    GroupKind::new(ARGO, "AnalysisRun")
 }
 
 /// Returns the plural of a kind as people type it.

@@ -16,12 +16,12 @@ use crate::domain::finding::Finding;
 use crate::domain::intent::{Intent, IntentId};
 use crate::domain::object::{GroupKind, ObjectRef, Text, Uid};
 use crate::domain::status::Freshness;
-use crate::engine::protocol::{Connection, Generation, Scope, SourceName, Ticket};
+use crate::engine::protocol::{Connection, Generation, Scope, Ticket};
 use crate::store::Store;
 use std::collections::HashMap;
 
 pub use crate::engine::protocol::{
-    Column, ContextInfo, DiffBase, EventRow, KindEntry, LogLine, ObjectDiff, ObjectRow,
+    Column, ContextInfo, DiffBase, EventRow, KindEntry, LogLine, ObjectDiff, ObjectRow, SourceName,
 };
 
 /// The cockpit.
@@ -128,6 +128,15 @@ impl Link {
             .next()
     }
 
+    /// Returns how current a source is that is neither the API server nor a kind.
+    pub fn freshness_at(&self, source: &SourceName) -> Option<&Freshness> {
+        let known = self.freshness.iter();
+        known
+            .filter(|(name, _)| name == source)
+            .map(|(_, freshness)| freshness)
+            .next()
+    }
+
     /// Returns how current the API server itself is.
     pub fn server_freshness(&self) -> Option<&Freshness> {
         let known = self.freshness.iter();
@@ -171,6 +180,8 @@ pub(super) struct Tickets {
     last: u64,
     /// The Applications table is watched as long as there is a connection.
     pub(super) applications: Option<Ticket>,
+    /// Rollouts too: the rows of Applications tell of them.
+    pub(super) rollouts: Option<Ticket>,
     pub(super) namespaces: Option<Ticket>,
     pub(super) kinds: Option<Ticket>,
     pub(super) contexts: Option<Ticket>,
@@ -248,6 +259,13 @@ impl State {
             Screen::Events(screen) => screen.content == Loaded::Waiting,
             Screen::Logs(screen) => !screen.started,
             Screen::Contexts(screen) => !screen.loaded && screen.problem.is_none(),
+            Screen::Rollout(screen) => screen.detail == Loaded::Waiting,
+            Screen::Analysis(screen) => screen.detail == Loaded::Waiting,
+            Screen::Charts(screen) => {
+                screen.panels == Loaded::Waiting || screen.shown().iter().any(|one| !one.answered)
+            }
+            Screen::Alerts(screen) => screen.board == Loaded::Waiting,
+            Screen::Dashboards(screen) => screen.content == Loaded::Waiting,
             Screen::Help(_) | Screen::Ledger(_) => false,
         }
     }

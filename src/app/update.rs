@@ -4,6 +4,7 @@
 //! waits, reads no clock and touches nothing outside. Answers of an older connection are dropped
 //! here; rows change only because the engine says so.
 
+mod charts;
 mod choose;
 mod dialogs;
 mod engine;
@@ -16,6 +17,7 @@ mod navigate;
 mod objects;
 mod preview;
 mod prompt;
+mod rollouts;
 mod run;
 mod subject;
 

@@ -7,13 +7,15 @@ mod order;
 
 pub use order::Sort;
 
-use super::columns::{ColumnId, ColumnSpec, Detail, Placed, Shown, cell, columns_of, place};
+use super::columns::{
+    BAR_CELLS, Beside, ColumnId, ColumnSpec, Detail, Placed, Shown, cell, columns_of, place,
+};
 use super::filter::Filter;
 use super::viewports::{cycled, scrolled};
 use crate::domain::object::{GroupKind, ObjectRef, Uid};
 use crate::store::{Row, RowId, Store, Table};
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use unicode_width::UnicodeWidthStr;
 
 /// A table of one kind.
@@ -157,22 +159,35 @@ impl TableView {
         );
         let changed = self.seen.and_then(|seen| table.changes_since(seen));
         let touched = match changed {
-            Some(changed) if changed.len() <= 256 && !self.columns.is_empty() => {
+            Some(changed)
+                if changed.len() <= 256
+                    && !self.columns.is_empty()
+                    && !self.lacks_a_column(table, &changed) =>
+            {
                 let touched = before.0.iter().any(|id| changed.contains(id));
-                order::repair(&mut self.sorted, table, &changed, self.sort);
+                order::repair(&mut self.sorted, (table, store), &changed, self.sort);
                 touched
             }
             Some(_) | None => {
                 self.columns = columns_of(&self.kind, Some(table), shown, self.detail);
-                self.sorted = order::sorted(table, self.sort);
+                self.sorted = order::sorted(table, store, self.sort);
                 true
             }
         };
         self.seen = Some(table.revision());
-        self.measure(table, now);
+        self.measure(table, Beside::of(store, now));
         self.filter_rows(table, now);
         let after = (self.window(window), self.total(), self.visible.len());
         touched || after != (&*before.0, before.1, before.2)
+    }
+
+    /// Whether the first Application with a Rollout has come.
+    fn lacks_a_column(&self, table: &Table, changed: &HashSet<RowId>) -> bool {
+        let has = self.columns.iter().any(|spec| spec.id == ColumnId::Rollout);
+        let mut apps = changed
+            .iter()
+            .filter_map(|id| table.row(*id)?.application());
+        !has && apps.any(|app| !app.rollouts.is_empty())
     }
 
     /// Sorts and filters everything anew, after the filter, the sort or the columns changed.
@@ -183,9 +198,9 @@ impl TableView {
         let Some(table) = store.table(&self.kind) else {
             return;
         };
-        self.sorted = order::sorted(table, self.sort);
+        self.sorted = order::sorted(table, store, self.sort);
         self.seen = Some(table.revision());
-        self.measure(table, now);
+        self.measure(table, Beside::of(store, now));
         self.filter_rows(table, now);
     }
 
@@ -324,7 +339,7 @@ impl TableView {
         self.offset = self.offset.min(self.visible.len().saturating_sub(1));
     }
 
-    fn measure(&mut self, table: &Table, now: DateTime<Utc>) {
+    fn measure(&mut self, table: &Table, beside: Beside<'_>) {
         if self.frozen && self.natural.len() == self.columns.len() {
             return;
         }
@@ -335,8 +350,10 @@ impl TableView {
             .map(|spec| {
                 let rows = self.sorted.iter().step_by(step);
                 let cells = rows.filter_map(|id| table.row(*id));
-                let widest = cells.map(|row| cell(row, spec.id, now).width()).max();
+                let widest = cells.map(|row| cell(row, spec.id, beside).width()).max();
                 let glyph = usize::from(spec.glyph) * 2;
+                let bar = usize::from(spec.bar) * usize::from(BAR_CELLS);
+                let glyph = glyph + bar;
                 (widest.unwrap_or_default() + glyph).min(usize::from(u16::MAX)) as u16
             })
             .collect();

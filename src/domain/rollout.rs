@@ -25,7 +25,7 @@ pub use detail::{
 };
 pub use facts::Facts;
 pub use phase::phase_of;
-pub use step::{CanaryScale, Step, StepState};
+pub use step::{CanaryScale, Step, StepState, span as span_text};
 pub use weight::{Weights, weights_of};
 pub use why::{why_analysis, why_rollout, why_rollout_row};
 

@@ -1,7 +1,11 @@
 //! One file for each screen of the cockpit, and the way to the right one.
 
+pub mod alerts;
+pub mod analysis;
 pub mod application;
+pub mod charts;
 pub mod contexts;
+pub mod dashboards;
 pub mod diff;
 pub mod events;
 pub mod help;
@@ -9,6 +13,7 @@ pub mod history;
 pub mod ledger;
 pub mod logs;
 pub mod nothing;
+pub mod rollout;
 pub mod state_of;
 pub mod table;
 pub mod text;
@@ -49,5 +54,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) -> Visible {
         Screen::Contexts(screen) => contexts::draw(canvas, area, screen, state),
         Screen::Help(screen) => help::draw(canvas, area, screen),
         Screen::Ledger(screen) => ledger::draw(canvas, area, screen, state),
+        Screen::Rollout(screen) => rollout::draw(canvas, area, screen, state),
+        Screen::Analysis(screen) => analysis::draw(canvas, area, screen, state),
+        Screen::Charts(screen) => charts::draw(canvas, area, screen, state),
+        Screen::Alerts(screen) => alerts::draw(canvas, area, screen, state),
+        Screen::Dashboards(screen) => dashboards::draw(canvas, area, screen, state),
     }
 }

@@ -147,6 +147,11 @@ fn every_command_of_k9s_fingers_is_bound() {
         "contexts",
         "namespaces",
         "applications",
+        "rollouts",
+        "analysisruns",
+        "alerts",
+        "dashboards",
+        "query",
         "retry-now",
         "suspend",
         "half-page-down",
@@ -156,6 +161,9 @@ fn every_command_of_k9s_fingers_is_bound() {
         "sync-one",
         "hard-refresh",
         "confirm-deletion",
+        "promote-full",
+        "retry-rollout",
+        "resume",
     ];
     assert_eq!(unbound, by_word);
 }

@@ -6,6 +6,7 @@ use crate::domain::application::{Application, AutoSync, OperationView, Phase};
 use crate::domain::kind::ARGO;
 use crate::domain::object::GroupKind;
 use crate::domain::status::SyncStatus;
+use crate::store::{Row, Table};
 use chrono::{DateTime, Utc};
 use std::borrow::Cow;
 
@@ -13,7 +14,7 @@ pub(super) fn is_application(kind: &GroupKind) -> bool {
     kind.is(ARGO, "Application")
 }
 
-pub(super) fn columns(namespaced: Shown, detail: Detail) -> Vec<ColumnSpec> {
+pub(super) fn columns(table: Option<&Table>, namespaced: Shown, detail: Detail) -> Vec<ColumnSpec> {
     use ColumnId as Id;
     let mut columns = Vec::with_capacity(12);
     if namespaced == Shown::AllNamespaces {
@@ -25,6 +26,10 @@ pub(super) fn columns(namespaced: Shown, detail: Detail) -> Vec<ColumnSpec> {
     columns.push(ColumnSpec::new(Id::Health, "HEALTH", 13, 13, 0).glyph());
     columns.push(ColumnSpec::new(Id::Auto, "AUTO", 15, 15, 4));
     columns.push(ColumnSpec::new(Id::Revision, "REVISION", 8, 16, 3));
+    // Where nobody uses Rollouts, their column would only take room.
+    if table.is_some_and(has_rollouts) {
+        columns.push(ColumnSpec::new(Id::Rollout, "ROLLOUT", 15, 15, 2));
+    }
     columns.push(ColumnSpec::new(Id::Operation, "LAST OPERATION", 14, 26, 2));
     columns.push(ColumnSpec::new(Id::Destination, "DESTINATION", 12, 40, 7));
     columns.push(ColumnSpec::new(Id::Source, "SOURCE", 12, 60, 8));
@@ -33,6 +38,11 @@ pub(super) fn columns(namespaced: Shown, detail: Detail) -> Vec<ColumnSpec> {
     }
     columns.push(ColumnSpec::new(Id::Age, "AGE", 4, 5, 1).numeric());
     columns
+}
+
+fn has_rollouts(table: &Table) -> bool {
+    let apps = table.rows().filter_map(Row::application);
+    apps.into_iter().any(|app| !app.rollouts.is_empty())
 }
 
 pub(super) fn cell(app: &Application, column: ColumnId, now: DateTime<Utc>) -> Cow<'_, str> {
@@ -49,6 +59,13 @@ pub(super) fn cell(app: &Application, column: ColumnId, now: DateTime<Utc>) -> C
         | ColumnId::Name
         | ColumnId::Labels
         | ColumnId::Age
+        | ColumnId::Rollout
+        | ColumnId::Strategy
+        | ColumnId::Step
+        | ColumnId::Weight
+        | ColumnId::Replicas
+        | ColumnId::Images
+        | ColumnId::Message
         | ColumnId::Cell(_) => Cow::Borrowed(""),
     }
 }

@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn shown(width: u16) -> Vec<ColumnId> {
-        let columns = application::columns(Shown::AllNamespaces, Detail::Wide);
+        let columns = application::columns(None, Shown::AllNamespaces, Detail::Wide);
         let natural: Vec<u16> = columns.iter().map(|spec| spec.max).collect();
         place(&columns, &natural, width)
             .iter()
@@ -133,14 +133,14 @@ mod tests {
 
     #[test]
     fn wide_terminal_shows_every_column() {
-        let columns = application::columns(Shown::AllNamespaces, Detail::Wide);
+        let columns = application::columns(None, Shown::AllNamespaces, Detail::Wide);
 
         assert_eq!(shown(400).len(), columns.len());
     }
 
     #[test]
     fn columns_never_reach_beyond_the_edge() {
-        let columns = application::columns(Shown::AllNamespaces, Detail::Wide);
+        let columns = application::columns(None, Shown::AllNamespaces, Detail::Wide);
         let natural: Vec<u16> = columns.iter().map(|spec| spec.max).collect();
         for width in 1..300 {
             for placed in place(&columns, &natural, width) {

@@ -18,6 +18,8 @@ pub const FIELDS: &[&str] = &[
     "sync",
     "auto",
     "op",
+    "phase",
+    "strategy",
     "repo",
     "path",
     "dest",
@@ -47,6 +49,7 @@ enum What {
     Sync(Vec<SyncStatus>),
     Auto(String),
     Operation(String),
+    Phase(String),
     Field(Field, String),
     Label(String, Option<String>),
     Younger(TimeDelta),
@@ -63,6 +66,7 @@ enum Field {
     Destination,
     Revision,
     Image,
+    Strategy,
 }
 
 impl Term {
@@ -126,6 +130,7 @@ impl What {
                     .to_lowercase()
                     .starts_with(word.as_str())
             }),
+            Self::Phase(word) => phase_word(row).to_lowercase().starts_with(word.as_str()),
             Self::Field(field, wanted) => field
                 .texts(row)
                 .iter()
@@ -154,7 +159,16 @@ impl Field {
                 })
                 .unwrap_or_default(),
             Self::Revision => app.map(|app| app.revisions.clone()).unwrap_or_default(),
-            Self::Image => app.map(|app| app.images.clone()).unwrap_or_default(),
+            Self::Image => match row {
+                Row::Application(app) => app.images.clone(),
+                Row::Rollout(row) => row.images.iter().map(|one| one.image.clone()).collect(),
+                Row::AnalysisRun(_) | Row::Object(_) => Vec::new(),
+            },
+            Self::Strategy => row
+                .rollout()
+                .map(|row| row.strategy.word().into())
+                .into_iter()
+                .collect(),
             Self::Repo => app
                 .map(|app| app.sources.iter().map(|one| one.repo.clone()).collect())
                 .unwrap_or_default(),
@@ -162,6 +176,15 @@ impl Field {
                 .map(|app| app.sources.iter().map(|one| one.path.clone()).collect())
                 .unwrap_or_default(),
         }
+    }
+}
+
+fn phase_word(row: &Row) -> &'static str {
+    match row {
+        Row::Rollout(row) => row.phase.word(),
+        Row::AnalysisRun(run) => run.phase.word(),
+        Row::Application(app) => app.health.word(),
+        Row::Object(_) => "",
     }
 }
 
@@ -181,6 +204,7 @@ fn by_field(field: &str, value: &str) -> Result<Option<What>, FilterProblem> {
         "dest" | "destination" => Some(Field::Destination),
         "rev" | "revision" => Some(Field::Revision),
         "image" => Some(Field::Image),
+        "strategy" => Some(Field::Strategy),
         _ => None,
     };
     if lower.is_empty() && FIELDS.contains(&field) {
@@ -194,6 +218,7 @@ fn by_field(field: &str, value: &str) -> Result<Option<What>, FilterProblem> {
         "sync" => words(field, &lower, &SYNCS, SyncStatus::word).map(What::Sync),
         "auto" => Ok(What::Auto(lower)),
         "op" | "operation" => Ok(What::Operation(lower)),
+        "phase" => Ok(What::Phase(lower)),
         "label" => Ok(label(value)),
         "age" => return by_age('<', value),
         _ => Err(unknown_field(field)),

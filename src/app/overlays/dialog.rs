@@ -58,7 +58,15 @@ pub(in crate::app) enum Form {
     Replace {
         manifest: Text,
     },
-    /// Any intent that was typed in words.
+    /// A Rollout goes back to one of these revisions; empty: the one before.
+    Undo {
+        revisions: Vec<i64>,
+    },
+    SetImage {
+        containers: Vec<Text>,
+    },
+    Silence,
+    /// Any intent without options, or one that was typed in words.
     Worded(Box<crate::domain::intent::Verb>),
 }
 
@@ -100,6 +108,12 @@ pub enum FieldId {
     Replicas,
     Cascade,
     Propagation,
+    ToRevision,
+    Container,
+    Image,
+    Matchers,
+    Length,
+    Comment,
 }
 
 /// A value being edited.
@@ -107,10 +121,7 @@ pub enum FieldId {
 pub enum FieldValue {
     Toggle(bool),
     Text(Input),
-    Choice {
-        options: &'static [&'static str],
-        chosen: usize,
-    },
+    Choice { options: Vec<Text>, chosen: usize },
 }
 
 /// A word to type before a destroying intent in a protected context.

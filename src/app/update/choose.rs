@@ -6,12 +6,14 @@
 )]
 
 use super::subject::{Subject, chosen_applications, subjects};
-use super::{Effects, keys, navigate, run};
+use super::{Effects, keys, navigate, rollouts, run};
 use crate::app::commands::{COMMANDS, Command, Group};
 use crate::app::key::{Key, KeyCode};
 use crate::app::keymap::KeyScope;
 use crate::app::overlays::{Menu, MenuItem, Overlay, Palette, PaletteItem};
-use crate::app::screens::{HelpRow, HelpScreen, ListCursor, Place, Screen, TextSource};
+use crate::app::screens::{
+    AlertItem, HelpRow, HelpScreen, ListCursor, Place, Screen, TextSource, analysis_runs,
+};
 use crate::app::state::State;
 use crate::domain::kind::{Abilities, KINDS, info_of};
 use crate::engine::protocol::Scope;
@@ -22,9 +24,14 @@ use tui_input::Input;
 /// Opens what is under the cursor.
 pub(super) fn open_current(state: &mut State, out: &mut Effects) {
     match state.screen() {
-        Screen::Applications(_) | Screen::Kind(_) | Screen::Application(_) | Screen::Ledger(_) => {
-            open_object(state, out);
-        }
+        Screen::Applications(_)
+        | Screen::Kind(_)
+        | Screen::Application(_)
+        | Screen::Ledger(_)
+        | Screen::Rollout(_) => open_object(state, out),
+        Screen::Analysis(_) => run::run_unknown(state, Command::Metrics, out),
+        Screen::Charts(_) | Screen::Dashboards(_) => super::charts::open_current(state, out),
+        Screen::Alerts(_) => {}
         Screen::Namespaces(table) => {
             let name = table.view.cursor().map(|(object, _)| object.name.clone());
             if let Some(name) = name {
@@ -64,8 +71,19 @@ fn open_object(state: &mut State, out: &mut Effects) {
     let Some(subject) = under_cursor else {
         return;
     };
+    // Enter on a revision folds it: there is no object to open.
+    if let Screen::Rollout(screen) = state.screen()
+        && subject.object == screen.object
+    {
+        run::run_unknown(state, Command::Fold, out);
+        return;
+    }
     let place = if subject.is_application() {
         Place::Application(subject.object)
+    } else if subject.is_rollout() {
+        Place::Rollout(subject.object)
+    } else if subject.object.kind == analysis_runs() {
+        Place::AnalysisRun(subject.object)
     } else if subject.object.kind.is("", "Pod") {
         Place::Logs {
             object: subject.object,
@@ -93,6 +111,16 @@ pub(super) fn changes_something(command: Command) -> bool {
             | Command::Restart
             | Command::Scale
             | Command::Delete
+            | Command::Promote
+            | Command::PromoteFull
+            | Command::Abort
+            | Command::RetryRollout
+            | Command::Pause
+            | Command::Resume
+            | Command::Undo
+            | Command::SetImage
+            | Command::Silence
+            | Command::ExpireSilence
     )
 }
 
@@ -115,7 +143,18 @@ pub(super) fn refusal(state: &State, command: Command) -> Option<String> {
 pub(super) fn not_here(command: Command) -> String {
     let what = match command {
         Command::Rollback => "a history entry",
-        Command::Restart => "a Deployment, StatefulSet or DaemonSet",
+        Command::Restart => "a Deployment, StatefulSet, DaemonSet or Rollout",
+        Command::Promote
+        | Command::PromoteFull
+        | Command::Abort
+        | Command::RetryRollout
+        | Command::Pause
+        | Command::Resume
+        | Command::Undo
+        | Command::SetImage => "a Rollout",
+        Command::Silence => "an alert under the cursor",
+        Command::ExpireSilence => "a silence under the cursor",
+        Command::Terminate => "an Application or an AnalysisRun",
         Command::Scale => "a workload with replicas",
         Command::Delete => "objects of one sort under the cursor or marked",
         Command::Edit => "an object under the cursor",
@@ -138,16 +177,34 @@ fn suits(state: &State, command: Command) -> bool {
         | Command::Refresh
         | Command::HardRefresh
         | Command::Switches
-        | Command::Terminate
         | Command::ConfirmDeletion
         | Command::History
         | Command::Diff
         | Command::OpenLink => !chosen_applications(state).is_empty(),
+        Command::Terminate => {
+            !chosen_applications(state).is_empty() || !rollouts::chosen_runs(state).is_empty()
+        }
+        Command::Promote
+        | Command::PromoteFull
+        | Command::Abort
+        | Command::RetryRollout
+        | Command::Pause
+        | Command::Resume
+        | Command::Undo
+        | Command::SetImage => !rollouts::chosen_rollouts(state).is_empty(),
+        Command::Silence => rollouts::current_alert(state).is_some(),
+        Command::ExpireSilence => rollouts::current_silence(state).is_some(),
+        Command::Metrics => super::charts::charted(state).is_some(),
         Command::SyncOne => {
             matches!(state.screen(), Screen::Application(tree) if tree.current().is_some())
         }
         Command::Rollback => matches!(state.screen(), Screen::History(_)),
-        Command::Restart => able(|abilities| abilities.restart),
+        Command::Restart => {
+            let all = subjects(state);
+            let rollouts = !all.is_empty() && all.iter().all(Subject::is_rollout);
+            let open = matches!(state.screen(), Screen::Rollout(_));
+            rollouts || open || able(|abilities| abilities.restart)
+        }
         Command::Scale => able(|abilities| abilities.scale),
         Command::Logs | Command::PreviousLogs => {
             able(|abilities| abilities.logs) || !chosen_applications(state).is_empty()
@@ -156,14 +213,37 @@ fn suits(state: &State, command: Command) -> bool {
             let mut all = subjects(state).into_iter();
             all.any(|subject| subject.object.kind.is("", "Secret"))
         }
+        Command::LongerSpan | Command::ShorterSpan | Command::ZoomPanel => {
+            matches!(state.screen(), Screen::Charts(_))
+        }
+        Command::EditQuery => {
+            matches!(state.screen(), Screen::Charts(_) | Screen::Analysis(_))
+        }
         _ => !subjects(state).is_empty(),
     }
+}
+
+/// Whether commands of a group are about what is under the cursor.
+fn is_of_object(group: Group) -> bool {
+    matches!(
+        group,
+        Group::Objects | Group::Applications | Group::Rollouts | Group::Metrics
+    )
 }
 
 /// Opens the menu of all commands for what is chosen.
 pub(super) fn open_menu(state: &mut State) {
     let subjects = subjects(state);
+    let alert = match state.screen() {
+        Screen::Alerts(screen) => screen.current().map(|item| match item {
+            AlertItem::Alert(alert) => alert.name().to_owned(),
+            AlertItem::Silence(silence) => silence.comment.to_string(),
+        }),
+        Screen::Charts(_) => Some("charts".to_owned()),
+        _ => None,
+    };
     let title = match subjects.as_slice() {
+        [] if alert.is_some() => alert.unwrap_or_default(),
         [] => {
             state.note("there is nothing under the cursor");
             return;
@@ -173,7 +253,7 @@ pub(super) fn open_menu(state: &mut State) {
     };
     let offered = COMMANDS
         .iter()
-        .filter(|info| matches!(info.group, Group::Objects | Group::Applications))
+        .filter(|info| is_of_object(info.group))
         .filter(|info| suits(state, info.command));
     let mut items: Vec<MenuItem> = offered
         .map(|info| MenuItem {
@@ -287,9 +367,9 @@ pub(super) fn refresh_palette(state: &mut State) {
     let mut matcher = Matcher::new(Config::DEFAULT);
     let mut letters = Vec::new();
     let mut found: Vec<(u32, PaletteItem)> = Vec::new();
-    let suitable = COMMANDS.iter().filter(|info| {
-        !matches!(info.group, Group::Objects | Group::Applications) || suits(state, info.command)
-    });
+    let suitable = COMMANDS
+        .iter()
+        .filter(|info| !is_of_object(info.group) || suits(state, info.command));
     for info in suitable {
         let mut matched = Vec::new();
         let title = Utf32Str::new(info.title, &mut letters);

@@ -1,7 +1,7 @@
 //! Dialogs before changes: opening, keys, and confirming.
 
 use super::subject::{Subject, application_row, chosen_applications, open_application, subjects};
-use super::{Effects, choose, forms, intents, keys, preview, run};
+use super::{Effects, choose, forms, intents, keys, preview, rollouts, run};
 use crate::app::commands::Command;
 use crate::app::intent_words::Worded;
 use crate::app::key::{Key, KeyCode};
@@ -50,7 +50,14 @@ fn form_of(state: &State, command: Command) -> Option<Opened> {
             };
             Some((Form::Sync, apps, resources))
         }
-        Command::Terminate => plain(Form::Terminate, chosen_applications(state)),
+        Command::Terminate => {
+            let runs = rollouts::chosen_runs(state);
+            if runs.is_empty() {
+                plain(Form::Terminate, chosen_applications(state))
+            } else {
+                plain(Form::Worded(Box::new(Verb::TerminateAnalysis)), runs)
+            }
+        }
         Command::ConfirmDeletion => plain(Form::ConfirmDeletion, chosen_applications(state)),
         Command::Switches => {
             let apps = chosen_applications(state);
@@ -72,10 +79,64 @@ fn form_of(state: &State, command: Command) -> Option<Opened> {
                 _ => None,
             }
         }
-        Command::Restart => plain(Form::Restart, subjects(state)),
+        Command::Restart => restart_form(state),
+        Command::Undo => {
+            let chosen = rollouts::chosen_rollouts(state);
+            let revisions = match chosen.as_slice() {
+                [one] => rollouts::revisions(state, &one.object),
+                _ => Vec::new(),
+            };
+            let revisions = revisions.into_iter().map(|(number, _)| number).collect();
+            plain(Form::Undo { revisions }, chosen)
+        }
+        Command::SetImage => {
+            let chosen = rollouts::chosen_rollouts(state);
+            let first = chosen.first()?;
+            let row = rollouts::rollout_row(state, &first.object);
+            let images = row.iter().flat_map(|row| &row.images);
+            let images = images.filter(|image| !image.init);
+            let containers = images.map(|image| image.container.clone()).collect();
+            plain(Form::SetImage { containers }, chosen)
+        }
+        Command::Silence => plain(Form::Silence, vec![alert_subject(state)?]),
+        Command::ExpireSilence => {
+            let silence = rollouts::current_silence(state)?;
+            let cluster = &state.link.connection.as_ref()?.cluster;
+            let subject = Subject {
+                object: silence.object(cluster),
+                uid: None,
+            };
+            plain(Form::Worded(Box::new(Verb::ExpireSilence)), vec![subject])
+        }
         Command::Scale => plain(Form::Scale, subjects(state)),
-        _ => None,
+        other => {
+            let verb = rollouts::verb_of(state, other)?;
+            plain(
+                Form::Worded(Box::new(verb)),
+                rollouts::chosen_rollouts(state),
+            )
+        }
     }
+}
+
+fn restart_form(state: &State) -> Option<Opened> {
+    let all = subjects(state);
+    let rollouts_only = !all.is_empty() && all.iter().all(Subject::is_rollout);
+    if rollouts_only || matches!(state.screen(), Screen::Rollout(_)) {
+        let chosen = rollouts::chosen_rollouts(state);
+        let form = Form::Worded(Box::new(Verb::RestartRollout));
+        return Some((form, chosen, Vec::new()));
+    }
+    Some((Form::Restart, all, Vec::new()))
+}
+
+fn alert_subject(state: &State) -> Option<Subject> {
+    let alert = rollouts::current_alert(state)?;
+    let cluster = &state.link.connection.as_ref()?.cluster;
+    Some(Subject {
+        object: alert.object(cluster),
+        uid: None,
+    })
 }
 
 fn rollback_form(state: &State) -> Option<Opened> {
@@ -245,10 +306,11 @@ fn facts(state: &State, form: &Form, targets: &[Target]) -> Vec<(String, String)
             format!("{} (history entry {history_id})", preview::short(to)),
         );
     }
-    let app = targets
-        .first()
-        .filter(|_| targets.len() == 1)
-        .and_then(|target| application_row(state, &target.object));
+    let only = targets.first().filter(|_| targets.len() == 1);
+    if let Some(row) = only.and_then(|target| rollouts::rollout_row(state, &target.object)) {
+        fact("now", rollouts::standing(row, state.now.platform));
+    }
+    let app = only.and_then(|target| application_row(state, &target.object));
     if let Some(app) = app {
         let source = app.sources.first();
         let target = source
@@ -273,7 +335,11 @@ pub(super) fn refresh(state: &mut State) {
     match forms::intents(state, &dialog) {
         Ok(intents) => {
             let sentences = intents.iter().take(NAMES * 3).flat_map(|intent| {
-                preview::preview(intent, application_row(state, &intent.target))
+                if intent.verb.is_for_rollouts() {
+                    rollouts::preview(state, intent)
+                } else {
+                    preview::preview(intent, application_row(state, &intent.target))
+                }
             });
             let several = dialog.targets.len() > 1;
             dialog.preview.clear();

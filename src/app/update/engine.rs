@@ -1,16 +1,24 @@
 //! What the engine reports. Reports of an older connection or of a closed screen are dropped.
 
-use super::{Effects, intents};
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "screens that are not named have not asked"
+)]
+
+use super::{Effects, charts, intents, navigate};
 use crate::app::effect::Effect;
 use crate::app::screens::{Loaded, Screen};
 use crate::app::state::State;
+use crate::domain::alert::AlertBoard;
+use crate::domain::analysis::AnalysisRun;
 use crate::domain::application::ApplicationDetail;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::graph::ResourceTree;
 use crate::domain::object::Text;
+use crate::domain::rollout::RolloutDetail;
 use crate::domain::status::Freshness;
 use crate::engine::protocol::{
-    Answer, Connection, Delta, Generation, LogLine, SourceName, Ticket, Update,
+    Answer, Connection, Delta, Fetch, Generation, LogLine, Rows, SourceName, Ticket, Update,
 };
 
 pub(super) fn on_update(state: &mut State, update: Update, out: &mut Effects) {
@@ -25,12 +33,11 @@ pub(super) fn on_update(state: &mut State, update: Update, out: &mut Effects) {
         Update::Delta { ticket, delta, .. } => on_delta(state, ticket, delta),
         Update::Application { ticket, detail, .. } => on_detail(state, ticket, detail.as_deref()),
         Update::Tree { ticket, tree, .. } => on_tree(state, ticket, &tree),
-        // No screen asks for these yet.
-        Update::Rollout { .. }
-        | Update::AnalysisRun { .. }
-        | Update::Query { .. }
-        | Update::Board { .. }
-        | Update::Alerts { .. } => {}
+        Update::Rollout { ticket, detail, .. } => on_rollout(state, ticket, detail, out),
+        Update::AnalysisRun { ticket, run, .. } => on_run(state, ticket, run),
+        Update::Query { ticket, answer, .. } => charts::on_query(state, ticket, answer),
+        Update::Board { ticket, board, .. } => charts::on_board(state, ticket, &board),
+        Update::Alerts { ticket, board, .. } => on_alerts(state, ticket, &board),
         Update::Logs {
             ticket,
             lines,
@@ -101,14 +108,38 @@ fn on_delta(state: &mut State, ticket: Ticket, delta: Delta) {
     }
     let shown = state.screen().table();
     let is_shown = shown.is_some_and(|table| table.view.kind == delta.kind);
+    let touched = rollouts_shown(state, &delta);
     let changed = state.store.apply(delta);
     state.unsettled |= changed && is_shown;
+    state.dirty |= changed && touched;
+}
+
+/// Whether rows of the shown Applications tell of Rollouts that this is about.
+fn rollouts_shown(state: &State, delta: &Delta) -> bool {
+    let Rows::Rollouts(rows) = &delta.rows else {
+        return false;
+    };
+    let Screen::Applications(screen) = state.screen() else {
+        return false;
+    };
+    let Some(table) = state.store.table(&screen.view.kind) else {
+        return false;
+    };
+    let window = screen.view.window(usize::from(state.viewports.rows)).iter();
+    let mut apps = window.filter_map(|id| table.row(*id)?.application());
+    apps.any(|app| {
+        let changed = rows.iter().map(|row| &row.object);
+        let removed = delta.removed.iter().map(|(object, _)| object);
+        changed
+            .chain(removed)
+            .any(|object| app.rollouts.contains(object))
+    })
 }
 
 fn is_watched(state: &State, ticket: Ticket) -> bool {
     let tickets = &state.tickets;
     let tables = state.stack.iter().filter_map(Screen::table);
-    [tickets.applications, tickets.namespaces]
+    [tickets.applications, tickets.namespaces, tickets.rollouts]
         .into_iter()
         .chain(tables.map(|table| table.ticket))
         .any(|watched| watched == Some(ticket))
@@ -116,7 +147,7 @@ fn is_watched(state: &State, ticket: Ticket) -> bool {
 
 /// Keys 1 to 9 choose the first namespaces by name, until the user has chosen others.
 fn note_namespaces(state: &mut State, delta: &Delta) {
-    let crate::engine::protocol::Rows::Objects { rows, .. } = &delta.rows else {
+    let Rows::Objects { rows, .. } = &delta.rows else {
         return;
     };
     let mut names: Vec<Text> = rows.iter().map(|row| row.object.name.clone()).collect();
@@ -161,7 +192,12 @@ fn on_detail(state: &mut State, ticket: Ticket, detail: Option<&ApplicationDetai
             | Screen::Namespaces(_)
             | Screen::Kind(_)
             | Screen::Help(_)
-            | Screen::Ledger(_) => {}
+            | Screen::Ledger(_)
+            | Screen::Rollout(_)
+            | Screen::Analysis(_)
+            | Screen::Charts(_)
+            | Screen::Alerts(_)
+            | Screen::Dashboards(_) => {}
         }
     }
 }
@@ -181,7 +217,12 @@ fn on_tree(state: &mut State, ticket: Ticket, tree: &ResourceTree) {
         | Screen::Namespaces(_)
         | Screen::Kind(_)
         | Screen::Help(_)
-        | Screen::Ledger(_) => None,
+        | Screen::Ledger(_)
+        | Screen::Rollout(_)
+        | Screen::Analysis(_)
+        | Screen::Charts(_)
+        | Screen::Alerts(_)
+        | Screen::Dashboards(_) => None,
     });
     for screen in screens {
         if screen.tree_known && screen.tree == *tree {
@@ -190,6 +231,75 @@ fn on_tree(state: &mut State, ticket: Ticket, tree: &ResourceTree) {
         screen.set_tree(tree.clone());
         screen.keep_in(window);
         state.dirty = true;
+    }
+}
+
+/// Its events are read again whenever it goes on: they say what the controller has done.
+fn on_rollout(
+    state: &mut State,
+    ticket: Ticket,
+    detail: Option<Box<RolloutDetail>>,
+    out: &mut Effects,
+) {
+    let window = state.window();
+    let next = state.tickets.next();
+    let top = state.stack.len().saturating_sub(1);
+    for (number, screen) in state.stack.iter_mut().enumerate() {
+        let Screen::Rollout(screen) = screen else {
+            continue;
+        };
+        if screen.ticket != Some(ticket) || screen.detail == Loaded::Ready(detail.clone()) {
+            continue;
+        }
+        let place = |detail: Option<&RolloutDetail>| {
+            let row = &detail?.row;
+            let place = (row.phase, row.step_index, row.message.clone());
+            Some((place, row.current_hash.clone(), row.replicas))
+        };
+        let goes_on = place(screen.rollout()) != place(detail.as_deref());
+        let own = detail.as_deref().map(|detail| detail.row.uid.clone());
+        screen.uid = screen.uid.clone().or(own);
+        screen.set_detail(detail.clone());
+        screen.keep_in(window);
+        if goes_on && detail.is_some() {
+            screen.events_ticket = Some(next);
+            let object = screen.object.clone();
+            navigate::fetch(next, Fetch::Events { object }, out);
+        }
+        state.dirty |= number == top;
+    }
+}
+
+fn on_run(state: &mut State, ticket: Ticket, run: Option<Box<AnalysisRun>>) {
+    let window = state.window();
+    let top = state.stack.len().saturating_sub(1);
+    for (number, screen) in state.stack.iter_mut().enumerate() {
+        if let Screen::Analysis(screen) = screen
+            && screen.ticket == Some(ticket)
+            && screen.detail != Loaded::Ready(run.clone())
+        {
+            let own = run.as_deref().map(|run| run.uid.clone());
+            screen.uid = screen.uid.clone().or(own);
+            screen.detail = Loaded::Ready(run.clone());
+            let total = screen.run().map_or(0, |run| run.metrics.len());
+            let position = screen.cursor.position;
+            screen.cursor.move_to(position, window, total);
+            state.dirty |= number == top;
+        }
+    }
+}
+
+fn on_alerts(state: &mut State, ticket: Ticket, board: &AlertBoard) {
+    let window = state.window();
+    let top = state.stack.len().saturating_sub(1);
+    for (number, screen) in state.stack.iter_mut().enumerate() {
+        if let Screen::Alerts(screen) = screen
+            && screen.ticket == Some(ticket)
+            && screen.board.ready() != Some(board)
+        {
+            screen.set_board(board.clone(), window);
+            state.dirty |= number == top;
+        }
     }
 }
 
@@ -208,7 +318,12 @@ fn on_logs(state: &mut State, ticket: Ticket, lines: Vec<LogLine>, ended: Option
         | Screen::Namespaces(_)
         | Screen::Kind(_)
         | Screen::Help(_)
-        | Screen::Ledger(_) => None,
+        | Screen::Ledger(_)
+        | Screen::Rollout(_)
+        | Screen::Analysis(_)
+        | Screen::Charts(_)
+        | Screen::Alerts(_)
+        | Screen::Dashboards(_) => None,
     });
     let Some(screen) = found else { return };
     screen.push(lines);
@@ -246,6 +361,14 @@ fn on_fetched(
         }
         return;
     }
+    let mut charts = state.stack.iter().filter_map(|screen| match screen {
+        Screen::Charts(screen) => Some(screen),
+        _ => None,
+    });
+    if charts.any(|screen| charts::awaits(screen, ticket)) {
+        charts::on_fetched(state, ticket, answer, out);
+        return;
+    }
     let is_contexts = Some(ticket) == state.tickets.contexts;
     let open = state.stack.iter_mut().find(|screen| awaits(screen, ticket));
     match (open, answer) {
@@ -270,6 +393,8 @@ fn awaits(screen: &Screen, ticket: Ticket) -> bool {
         Screen::Diff(screen) => screen.ticket,
         Screen::Events(screen) => screen.ticket,
         Screen::Contexts(screen) => screen.ticket,
+        Screen::Rollout(screen) => screen.events_ticket,
+        Screen::Dashboards(screen) => screen.ticket,
         Screen::Applications(_)
         | Screen::Application(_)
         | Screen::History(_)
@@ -277,7 +402,10 @@ fn awaits(screen: &Screen, ticket: Ticket) -> bool {
         | Screen::Namespaces(_)
         | Screen::Kind(_)
         | Screen::Help(_)
-        | Screen::Ledger(_) => None,
+        | Screen::Ledger(_)
+        | Screen::Analysis(_)
+        | Screen::Charts(_)
+        | Screen::Alerts(_) => None,
     };
     own == Some(ticket)
 }

@@ -1,10 +1,11 @@
 //! What is on screen as plain text: for a file or the clipboard.
 
 use super::Effects;
-use crate::app::columns::cell;
+use crate::app::columns::{Beside, cell};
 use crate::app::effect::Effect;
-use crate::app::screens::{DiffLine, Screen, TableScreen, plural};
+use crate::app::screens::{ChartsOf, ChartsScreen, DiffLine, Screen, TableScreen, plural};
 use crate::app::state::State;
+use crate::domain::analysis::AnalysisRun;
 use crate::store::Row;
 
 /// Writes what is shown to a file.
@@ -44,6 +45,11 @@ fn file_name(state: &State) -> String {
         Screen::Contexts(_) => "contexts".to_owned(),
         Screen::Help(_) => "help".to_owned(),
         Screen::Ledger(_) => "ledger".to_owned(),
+        Screen::Rollout(screen) => format!("rollout-{}", screen.object.name),
+        Screen::Analysis(screen) => format!("analysis-{}", screen.object.name),
+        Screen::Charts(screen) => format!("metrics-{}", screen_word(screen)),
+        Screen::Alerts(_) => "alerts".to_owned(),
+        Screen::Dashboards(_) => "dashboards".to_owned(),
     };
     let end = match state.screen() {
         Screen::Text(screen) if screen.source.word() == "yaml" => "yaml",
@@ -58,7 +64,12 @@ fn file_name(state: &State) -> String {
         | Screen::Namespaces(_)
         | Screen::Kind(_)
         | Screen::Help(_)
-        | Screen::Ledger(_) => "txt",
+        | Screen::Ledger(_)
+        | Screen::Rollout(_)
+        | Screen::Analysis(_)
+        | Screen::Charts(_)
+        | Screen::Alerts(_)
+        | Screen::Dashboards(_) => "txt",
     };
     format!("{name}.{end}")
 }
@@ -103,8 +114,59 @@ fn text_of(state: &State) -> Option<String> {
             let lines = rows.map(|row| format!("{}\t{}\t:{}", row.keys, row.title, row.word));
             Some(lines.collect::<Vec<_>>().join("\n") + "\n")
         }
-        Screen::History(_) | Screen::Contexts(_) | Screen::Ledger(_) => None,
+        Screen::Charts(screen) => Some(charts_text(screen)),
+        Screen::Analysis(screen) => screen.run().map(run_text),
+        Screen::History(_)
+        | Screen::Contexts(_)
+        | Screen::Ledger(_)
+        | Screen::Rollout(_)
+        | Screen::Alerts(_)
+        | Screen::Dashboards(_) => None,
     }
+}
+
+fn screen_word(screen: &ChartsScreen) -> &str {
+    match &screen.what {
+        ChartsOf::Object(object) => &object.name,
+        ChartsOf::Query(_) => "query",
+        ChartsOf::Dashboard(name) => name,
+    }
+}
+
+/// Every point of every line, as values separated by tabs.
+fn charts_text(screen: &ChartsScreen) -> String {
+    let mut text = String::from("chart\tline\ttime\tvalue\n");
+    for panel in screen.shown() {
+        for line in &panel.lines {
+            for point in &line.series.points {
+                let value = point
+                    .value
+                    .map(|value| value.to_string())
+                    .unwrap_or_default();
+                let at = point.at.to_rfc3339();
+                text.push_str(&format!(
+                    "{}\t{}\t{at}\t{value}\n",
+                    panel.title, line.legend
+                ));
+            }
+        }
+    }
+    text
+}
+
+fn run_text(run: &AnalysisRun) -> String {
+    let mut text = String::from("metric\tfinished\tphase\tvalue\tmessage\n");
+    for metric in &run.metrics {
+        for one in &metric.measurements {
+            let at = one.finished.map(|at| at.to_rfc3339()).unwrap_or_default();
+            let (phase, value, message) = (one.phase.word(), &one.value, &one.message);
+            text.push_str(&format!(
+                "{}\t{at}\t{phase}\t{value}\t{message}\n",
+                metric.name
+            ));
+        }
+    }
+    text
 }
 
 fn table_text(state: &State, screen: &TableScreen) -> String {
@@ -122,7 +184,8 @@ fn table_text(state: &State, screen: &TableScreen) -> String {
 
 fn row_text(state: &State, screen: &TableScreen, row: &Row) -> String {
     let columns = screen.view.columns().iter();
-    let cells = columns.map(|column| cell(row, column.id, state.now.platform));
+    let cells =
+        columns.map(|column| cell(row, column.id, Beside::of(&state.store, state.now.platform)));
     cells.collect::<Vec<_>>().join("\t")
 }
 

@@ -6,11 +6,14 @@
 )]
 
 use super::preview::{short, word_of};
+use super::rollouts;
 use super::subject::application_row;
 use crate::app::overlays::dialog::{Dialog, Field, FieldId, FieldValue, Form, Target};
 use crate::app::state::State;
 use crate::domain::application::AutoSync;
-use crate::domain::intent::{Cascade, Intent, Propagation, Switch, SyncRequest, Verb};
+use crate::domain::intent::{
+    Cascade, Intent, Propagation, SilenceRequest, Switch, SyncRequest, Verb,
+};
 use crate::domain::object::Text;
 use tui_input::Input;
 
@@ -70,12 +73,67 @@ pub(super) fn fields(
             value: FieldValue::Text(Input::new(replicas_now(state, targets))),
             hint: "0 stops it".into(),
         }],
+        Form::Undo { revisions } if revisions.is_empty() => Vec::new(),
+        Form::Undo { .. } => {
+            let words = targets
+                .first()
+                .map(|one| rollouts::revisions(state, &one.object));
+            let words: Vec<Text> = words.into_iter().flatten().map(|(_, text)| text).collect();
+            vec![choice(FieldId::ToRevision, "To revision", &words)]
+        }
+        Form::SetImage { containers } => image_fields(state, targets, containers),
+        Form::Silence => silence_fields(state),
         Form::Terminate
         | Form::ConfirmDeletion
         | Form::Restart
         | Form::Replace { .. }
         | Form::Worded(_) => Vec::new(),
     }
+}
+
+fn typed(id: FieldId, label: &str, value: String, hint: &str) -> Field {
+    Field {
+        id,
+        label: label.into(),
+        value: FieldValue::Text(Input::new(value)),
+        hint: hint.into(),
+    }
+}
+
+fn image_fields(state: &State, targets: &[Target], containers: &[Text]) -> Vec<Field> {
+    let row = targets
+        .first()
+        .and_then(|target| rollouts::rollout_row(state, &target.object));
+    let now = row.and_then(|row| row.images.iter().find(|image| !image.init));
+    let image = now.map(|one| one.image.to_string()).unwrap_or_default();
+    let mut fields = Vec::new();
+    if containers.len() > 1 {
+        fields.push(choice(FieldId::Container, "Container", containers));
+    }
+    fields.push(typed(FieldId::Image, "Image", image, ""));
+    fields
+}
+
+fn silence_fields(state: &State) -> Vec<Field> {
+    let matchers = rollouts::current_alert(state).map(|alert| {
+        let words = alert.matchers().into_iter().map(|matcher| matcher.words());
+        words.collect::<Vec<_>>().join(" ")
+    });
+    vec![
+        typed(
+            FieldId::Matchers,
+            "Matchers",
+            matchers.unwrap_or_default(),
+            "",
+        ),
+        typed(
+            FieldId::Length,
+            "For",
+            "2h".to_owned(),
+            "such as 30m, 2h, 1d",
+        ),
+        typed(FieldId::Comment, "Comment", String::new(), "why"),
+    ]
 }
 
 fn sync_fields(resources: usize) -> Vec<Field> {
@@ -121,11 +179,17 @@ fn toggle(id: FieldId, label: &str, on: bool, hint: &str) -> Field {
     }
 }
 
-fn choice(id: FieldId, label: &str, options: &'static [&'static str]) -> Field {
+fn choice<T: AsRef<str>>(id: FieldId, label: &str, options: &[T]) -> Field {
     Field {
         id,
         label: label.into(),
-        value: FieldValue::Choice { options, chosen: 0 },
+        value: FieldValue::Choice {
+            options: options
+                .iter()
+                .map(|option| option.as_ref().into())
+                .collect(),
+            chosen: 0,
+        },
         hint: "".into(),
     }
 }
@@ -161,10 +225,18 @@ pub(super) fn intents(state: &State, dialog: &Dialog) -> Result<Vec<Intent>, Str
             });
         }
     }
-    if intents.is_empty() {
-        return Err("nothing would change".to_owned());
+    let mut objections = Vec::new();
+    intents.retain(|intent| {
+        let objection = rollouts::objection(state, &intent.target, &intent.verb);
+        let fine = objection.is_none();
+        objections.extend(objection);
+        fine
+    });
+    match (intents.is_empty(), objections.first()) {
+        (false, _) => Ok(intents),
+        (true, Some(objection)) => Err(objection.clone()),
+        (true, None) => Err("nothing would change".to_owned()),
     }
-    Ok(intents)
 }
 
 fn verbs(state: &State, dialog: &Dialog, target: &Target) -> Result<Vec<Verb>, String> {
@@ -203,8 +275,49 @@ fn verbs(state: &State, dialog: &Dialog, target: &Target) -> Result<Vec<Verb>, S
         Form::Replace { manifest } => Verb::Replace {
             manifest: manifest.clone(),
         },
+        Form::Undo { revisions } => Verb::Undo {
+            revision: revisions.get(chosen(dialog, &FieldId::ToRevision)).copied(),
+        },
+        Form::SetImage { containers } => image_verb(state, dialog, (target, containers))?,
+        Form::Silence => silence_verb(dialog)?,
         Form::Worded(verb) => (**verb).clone(),
     }])
+}
+
+fn image_verb(
+    state: &State,
+    dialog: &Dialog,
+    (target, containers): (&Target, &[Text]),
+) -> Result<Verb, String> {
+    let image = text(dialog, &FieldId::Image);
+    if image.is_empty() || image.contains(char::is_whitespace) {
+        return Err("write an image, such as `registry.example.com/team/app:1.2.3`".to_owned());
+    }
+    let container = containers.get(chosen(dialog, &FieldId::Container));
+    let container = container.cloned().unwrap_or_else(|| "*".into());
+    let row = rollouts::rollout_row(state, &target.object);
+    let mut images = row.iter().flat_map(|row| &row.images);
+    let same = images.any(|one| one.container == container && *one.image == *image);
+    if same {
+        return Err(format!("container `{container}` runs this image already"));
+    }
+    Ok(Verb::SetImage {
+        container,
+        image: image.into(),
+    })
+}
+
+fn silence_verb(dialog: &Dialog) -> Result<Verb, String> {
+    let comment = text(dialog, &FieldId::Comment);
+    let request = SilenceRequest {
+        matchers: rollouts::matchers_of(&text(dialog, &FieldId::Matchers))?,
+        length_seconds: rollouts::length_of(&text(dialog, &FieldId::Length))?,
+        comment: comment.as_str().into(),
+    };
+    if comment.is_empty() {
+        return Err("write a comment: the next person will want to know why".to_owned());
+    }
+    Ok(Verb::Silence(request))
 }
 
 fn sync_request(state: &State, dialog: &Dialog, target: &Target) -> Result<SyncRequest, String> {
@@ -338,6 +451,9 @@ pub(super) fn title(form: &Form) -> String {
         Form::Scale => "Scale",
         Form::Delete => "Delete",
         Form::Replace { .. } => "Replace by the edited manifest",
+        Form::Undo { .. } => "Undo",
+        Form::SetImage { .. } => "Set image",
+        Form::Silence => "Silence",
         Form::Worded(verb) => return word_of(verb),
     };
     title.to_owned()

@@ -98,6 +98,30 @@ fn go(state: &mut State, step: Step) {
             *top = scroll(step, *top, rows.len(), window);
         }
         Screen::Logs(screen) => scroll_log(screen, step, window),
+        Screen::Rollout(screen) => {
+            let to = step.from(screen.position(), screen.rows().len());
+            screen.move_to(to, window);
+        }
+        Screen::Analysis(screen) => {
+            let total = screen.run().map_or(0, |run| run.metrics.len());
+            let to = step.from(screen.cursor.position, total);
+            screen.cursor.move_to(to, window, total);
+        }
+        Screen::Charts(screen) => {
+            let total = screen.shown().len();
+            let to = step.from(screen.cursor.position, total);
+            screen.cursor.move_to(to, window, total);
+        }
+        Screen::Alerts(screen) => {
+            let total = screen.rows().len();
+            let to = step.from(screen.cursor.position, total);
+            screen.cursor.move_to(to, window, total);
+        }
+        Screen::Dashboards(screen) => {
+            let total = screen.content.ready().map_or(0, Vec::len);
+            let to = step.from(screen.cursor.position, total);
+            screen.cursor.move_to(to, window, total);
+        }
     }
 }
 
@@ -138,7 +162,12 @@ pub(super) fn sideways(state: &mut State, command: Command) -> bool {
         | Screen::Namespaces(_)
         | Screen::Kind(_)
         | Screen::Help(_)
-        | Screen::Ledger(_) => None,
+        | Screen::Ledger(_)
+        | Screen::Rollout(_)
+        | Screen::Analysis(_)
+        | Screen::Charts(_)
+        | Screen::Alerts(_)
+        | Screen::Dashboards(_) => None,
     };
     if let Some(left) = left {
         *left = left.saturating_add_signed(step).min(4_000);
@@ -160,6 +189,11 @@ pub(super) fn keep_cursor_visible(state: &mut State) -> bool {
             screen.keep_in(window);
             screen.offset != before
         }
+        Screen::Rollout(screen) => {
+            let before = screen.offset;
+            screen.keep_in(window);
+            screen.offset != before
+        }
         Screen::Logs(screen) => {
             let before = screen.top;
             let last = screen.len().saturating_sub(window);
@@ -176,7 +210,11 @@ pub(super) fn keep_cursor_visible(state: &mut State) -> bool {
         | Screen::Events(_)
         | Screen::Contexts(_)
         | Screen::Help(_)
-        | Screen::Ledger(_) => true,
+        | Screen::Ledger(_)
+        | Screen::Analysis(_)
+        | Screen::Charts(_)
+        | Screen::Alerts(_)
+        | Screen::Dashboards(_) => true,
     }
 }
 
@@ -233,6 +271,14 @@ pub(super) fn clear_filter(state: &mut State) -> bool {
         Some(Screen::Logs(log)) if !log.filter.is_empty() => {
             log.set_filter("");
             log.top = log.len().saturating_sub(window);
+            true
+        }
+        Some(Screen::Alerts(screen)) if !screen.filter.is_empty() => {
+            screen.set_filter("", window);
+            true
+        }
+        Some(Screen::Charts(screen)) if screen.zoomed => {
+            screen.zoomed = false;
             true
         }
         Some(screen) => screen.table_mut().is_some_and(|table| {

@@ -3,13 +3,14 @@
 //! The Applications table is always at the bottom of the stack; its subscription lives as long
 //! as the connection. Every other screen brings its own and takes it away when it closes.
 
-use super::{Effects, choose, moving};
+use super::{Effects, charts, choose, moving};
 use crate::app::effect::Effect;
 use crate::app::screens::text::Search;
 use crate::app::screens::{
-    ApplicationScreen, ContextsScreen, DiffScreen, EventsScreen, HistoryScreen, LedgerScreen,
-    ListCursor, Loaded, LogsScreen, Place, Screen, TableScreen, TextScreen, TextSource,
-    applications,
+    AlertsScreen, AnalysisScreen, ApplicationScreen, ChartsScreen, ContextsScreen,
+    DashboardsScreen, DiffScreen, EventsScreen, HistoryScreen, LedgerScreen, ListCursor, Loaded,
+    LogsScreen, Place, RolloutScreen, Screen, TableScreen, TextScreen, TextSource, applications,
+    rollouts,
 };
 use crate::app::state::State;
 use crate::domain::kind::info_named;
@@ -49,6 +50,9 @@ pub(super) fn connect(state: &mut State, out: &mut Effects) {
     state.tickets.applications = Some(ticket);
     subscribe(ticket, Topic::Kind(applications()), out);
     let ticket = state.tickets.next();
+    state.tickets.rollouts = Some(ticket);
+    subscribe(ticket, Topic::Kind(rollouts()), out);
+    let ticket = state.tickets.next();
     state.tickets.namespaces = Some(ticket);
     subscribe(ticket, Topic::Namespaces, out);
     let ticket = state.tickets.next();
@@ -63,11 +67,36 @@ pub(super) fn connect(state: &mut State, out: &mut Effects) {
 fn subscribe_again(state: &mut State, number: usize, out: &mut Effects) {
     let base = state.tickets.applications;
     let namespaces = state.tickets.namespaces;
+    let shared = state.tickets.rollouts;
     let ticket = state.tickets.next();
+    if let Some(Screen::Charts(_)) = state.stack.get(number) {
+        charts::begin_again(state, number, out);
+        return;
+    }
     let Some(screen) = state.stack.get_mut(number) else {
         return;
     };
     match screen {
+        Screen::Kind(table) if table.view.kind == rollouts() => {
+            table.view.forget_rows();
+            table.ticket = shared;
+        }
+        Screen::Rollout(screen) => {
+            screen.ticket = Some(ticket);
+            subscribe(ticket, Topic::Rollout(screen.object.clone()), out);
+        }
+        Screen::Analysis(screen) => {
+            screen.ticket = Some(ticket);
+            subscribe(ticket, Topic::AnalysisRun(screen.object.clone()), out);
+        }
+        Screen::Alerts(screen) => {
+            screen.ticket = Some(ticket);
+            subscribe(ticket, Topic::Alerts, out);
+        }
+        Screen::Dashboards(screen) => {
+            screen.ticket = Some(ticket);
+            fetch(ticket, Fetch::Dashboards { namespace: None }, out);
+        }
         Screen::Applications(table) => {
             table.view.forget_rows();
             table.ticket = base;
@@ -99,7 +128,8 @@ fn subscribe_again(state: &mut State, number: usize, out: &mut Effects) {
         | Screen::Events(_)
         | Screen::Contexts(_)
         | Screen::Help(_)
-        | Screen::Ledger(_) => {}
+        | Screen::Ledger(_)
+        | Screen::Charts(_) => {}
     }
 }
 
@@ -232,6 +262,55 @@ fn make(state: &mut State, place: Place, uid: Option<Uid>, out: &mut Effects) ->
         Place::Help => Screen::Help(choose::help_screen(state)),
         Place::Aliases => Screen::Help(choose::aliases_screen(state)),
         Place::Ledger => Screen::Ledger(LedgerScreen::default()),
+        Place::Rollout(_)
+        | Place::AnalysisRun(_)
+        | Place::Charts(_)
+        | Place::Alerts
+        | Place::Dashboards => make_delivery(state, place, uid, (ticket, out)),
+    }
+}
+
+/// Makes the screens of progressive delivery.
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other places are made by the caller"
+)]
+fn make_delivery(
+    state: &mut State,
+    place: Place,
+    uid: Option<Uid>,
+    (ticket, out): (Ticket, &mut Effects),
+) -> Screen {
+    match place {
+        Place::Rollout(object) => {
+            let mut screen = RolloutScreen::new(object.clone(), uid);
+            screen.ticket = Some(ticket);
+            subscribe(ticket, Topic::Rollout(object), out);
+            Screen::Rollout(Box::new(screen))
+        }
+        Place::AnalysisRun(object) => {
+            let mut screen = AnalysisScreen::new(object.clone(), uid);
+            screen.ticket = Some(ticket);
+            subscribe(ticket, Topic::AnalysisRun(object), out);
+            Screen::Analysis(screen)
+        }
+        Place::Charts(what) => {
+            let mut screen = ChartsScreen::new(what);
+            charts::begin(state, &mut screen, out);
+            Screen::Charts(Box::new(screen))
+        }
+        Place::Alerts => {
+            let mut screen = AlertsScreen::new();
+            screen.ticket = Some(ticket);
+            subscribe(ticket, Topic::Alerts, out);
+            Screen::Alerts(screen)
+        }
+        _ => {
+            let mut screen = DashboardsScreen::new();
+            screen.ticket = Some(ticket);
+            fetch(ticket, Fetch::Dashboards { namespace: None }, out);
+            Screen::Dashboards(screen)
+        }
     }
 }
 
@@ -240,6 +319,10 @@ fn make_table(state: &State, kind: GroupKind, ticket: Ticket, out: &mut Effects)
     if Place::Kind(kind.clone()) == Place::namespaces() {
         table.ticket = state.tickets.namespaces;
         return Screen::Namespaces(table);
+    }
+    if kind == rollouts() {
+        table.ticket = state.tickets.rollouts;
+        return Screen::Kind(table);
     }
     table.ticket = Some(ticket);
     subscribe(ticket, Topic::Kind(kind), out);
@@ -343,6 +426,16 @@ pub(super) fn fetch_again(state: &mut State, out: &mut Effects) -> bool {
             screen.ticket = Some(ticket);
             fetch(ticket, Fetch::Contexts, out);
         }
+        Screen::Dashboards(screen) => {
+            screen.ticket = Some(ticket);
+            fetch(ticket, Fetch::Dashboards { namespace: None }, out);
+        }
+        Screen::Rollout(screen) => {
+            screen.events_ticket = Some(ticket);
+            let object = screen.object.clone();
+            fetch(ticket, Fetch::Events { object }, out);
+            out.push(Effect::Engine(Request::Reload));
+        }
         Screen::Logs(_) => follow_again(state, out),
         Screen::Applications(_)
         | Screen::Application(_)
@@ -350,7 +443,10 @@ pub(super) fn fetch_again(state: &mut State, out: &mut Effects) -> bool {
         | Screen::Namespaces(_)
         | Screen::Kind(_)
         | Screen::Help(_)
-        | Screen::Ledger(_) => return false,
+        | Screen::Ledger(_)
+        | Screen::Analysis(_)
+        | Screen::Charts(_)
+        | Screen::Alerts(_) => return false,
     }
     true
 }
@@ -390,7 +486,18 @@ fn close_down_to(state: &mut State, depth: usize, out: &mut Effects) {
 }
 
 fn close(state: &mut State, screen: &Screen, out: &mut Effects) {
+    if let Screen::Charts(screen) = screen {
+        for feed in &screen.feeds {
+            let ticket = feed.ticket;
+            out.push(Effect::Engine(Request::Unsubscribe { ticket }));
+        }
+    }
     let ticket = match screen {
+        Screen::Rollout(screen) => screen.ticket,
+        Screen::Analysis(screen) => screen.ticket,
+        Screen::Alerts(screen) => screen.ticket,
+        // Its rows belong to the rows of Applications as well.
+        Screen::Kind(table) if table.view.kind == rollouts() => None,
         Screen::Kind(table) => {
             state.store.forget(&table.view.kind);
             table.ticket
@@ -406,7 +513,9 @@ fn close(state: &mut State, screen: &Screen, out: &mut Effects) {
         | Screen::Events(_)
         | Screen::Contexts(_)
         | Screen::Help(_)
-        | Screen::Ledger(_) => None,
+        | Screen::Ledger(_)
+        | Screen::Charts(_)
+        | Screen::Dashboards(_) => None,
     };
     if let Some(ticket) = ticket {
         out.push(Effect::Engine(Request::Unsubscribe { ticket }));
@@ -476,10 +585,14 @@ fn restore(state: &mut State, stack: Vec<Place>, out: &mut Effects) {
     close_down_to(state, shared, out);
     for place in stack.into_iter().skip(state.stack.len()) {
         let uid = match &place {
-            Place::Application(object) | Place::History(object) => {
-                state.store.row(object).map(|row| row.uid().clone())
-            }
-            Place::Kind(_)
+            Place::Application(object)
+            | Place::History(object)
+            | Place::Rollout(object)
+            | Place::AnalysisRun(object) => state.store.row(object).map(|row| row.uid().clone()),
+            Place::Charts(_)
+            | Place::Alerts
+            | Place::Dashboards
+            | Place::Kind(_)
             | Place::Diff { .. }
             | Place::Text(_)
             | Place::Events(_)
@@ -534,6 +647,6 @@ pub(super) fn fetch(ticket: Ticket, what: Fetch, out: &mut Effects) {
     out.push(Effect::Engine(Request::Fetch { ticket, what }));
 }
 
-fn subscribe(ticket: Ticket, topic: Topic, out: &mut Effects) {
+pub(super) fn subscribe(ticket: Ticket, topic: Topic, out: &mut Effects) {
     out.push(Effect::Engine(Request::Subscribe { ticket, topic }));
 }

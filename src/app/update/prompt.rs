@@ -13,7 +13,9 @@ use crate::app::intent_words::{INTENT_WORDS, intent_named, parse};
 use crate::app::key::{Key, KeyCode};
 use crate::app::overlays::{Completion, Overlay, Prompt, PromptKind};
 use crate::app::screens::text::Search;
-use crate::app::screens::{Place, Screen, TextSource, applications};
+use crate::app::screens::{
+    ChartsOf, Place, Screen, TextSource, analysis_runs, applications, rollouts,
+};
 use crate::app::state::State;
 use crate::app::viewports::cycled;
 use crate::app::words::nearest;
@@ -43,6 +45,11 @@ fn show(state: &mut State, kind: PromptKind, before: String) {
     }));
 }
 
+/// Opens the prompt for a command with the beginning of its line.
+pub(super) fn open_with(state: &mut State, line: &str) {
+    show(state, PromptKind::Command, line.to_owned());
+}
+
 /// Opens the prompt that filters or searches what is shown, with what it is filtered by.
 pub(super) fn open_filter(state: &mut State) {
     let (kind, before) = match state.screen() {
@@ -51,13 +58,18 @@ pub(super) fn open_filter(state: &mut State) {
         }
         Screen::Application(tree) => (PromptKind::Filter, tree.filter.clone()),
         Screen::Logs(log) => (PromptKind::Filter, log.filter.clone()),
+        Screen::Alerts(alerts) => (PromptKind::Filter, alerts.filter.clone()),
         Screen::Text(text) => (PromptKind::Search, text.search.text.clone()),
         Screen::Diff(_)
         | Screen::History(_)
         | Screen::Events(_)
         | Screen::Contexts(_)
         | Screen::Help(_)
-        | Screen::Ledger(_) => {
+        | Screen::Ledger(_)
+        | Screen::Rollout(_)
+        | Screen::Analysis(_)
+        | Screen::Charts(_)
+        | Screen::Dashboards(_) => {
             state.note("this screen has no filter");
             return;
         }
@@ -205,6 +217,10 @@ fn filter_by(state: &mut State, line: &str) -> Option<String> {
             tree.keep_in(window);
             None
         }
+        Screen::Alerts(alerts) => {
+            alerts.set_filter(line, window);
+            None
+        }
         Screen::Logs(log) => {
             log.set_filter(line);
             log.top = log.len().saturating_sub(window);
@@ -334,13 +350,17 @@ fn look_at(
             object,
             previous: command == Command::PreviousLogs,
         },
+        Command::Open if object.kind == rollouts() => Place::Rollout(object),
+        Command::Open if object.kind == analysis_runs() => Place::AnalysisRun(object),
         Command::Open => Place::Application(object),
+        Command::Metrics => Place::Charts(ChartsOf::Object(object)),
         _ => Place::Text(TextSource::Describe(object)),
     };
     let uid = match &place {
-        Place::Application(object) | Place::History(object) => {
-            state.store.row(object).map(|row| row.uid().clone())
-        }
+        Place::Application(object)
+        | Place::History(object)
+        | Place::Rollout(object)
+        | Place::AnalysisRun(object) => state.store.row(object).map(|row| row.uid().clone()),
         _ => None,
     };
     navigate::go_to(state, place, uid, out);
@@ -358,6 +378,7 @@ const LOOKS: &[Command] = &[
     Command::Logs,
     Command::PreviousLogs,
     Command::Open,
+    Command::Metrics,
 ];
 
 /// Does what a line says.
@@ -366,6 +387,24 @@ fn obey(state: &mut State, line: &str, out: &mut Effects) -> Result<(), String> 
     let first = words.next().unwrap_or_default();
     let rest: Vec<&str> = words.collect();
     match (first, rest.as_slice()) {
+        ("query" | "promql", [_, ..]) => {
+            let expr = line
+                .split_once(' ')
+                .map(|(_, expr)| expr.trim())
+                .unwrap_or_default();
+            let place = Place::Charts(ChartsOf::Query(expr.into()));
+            navigate::go(state, place, out);
+            return Ok(());
+        }
+        ("dashboard" | "dashboards", [_, ..]) => {
+            let name = line
+                .split_once(' ')
+                .map(|(_, name)| name.trim())
+                .unwrap_or_default();
+            let place = Place::Charts(ChartsOf::Dashboard(name.into()));
+            navigate::go(state, place, out);
+            return Ok(());
+        }
         ("ctx" | "context" | "contexts", [name]) => return go_to_context(state, name, out),
         ("ns" | "namespace" | "namespaces", [name]) => {
             navigate::set_scope(state, scope_of(name), out);
@@ -399,12 +438,14 @@ fn obey(state: &mut State, line: &str, out: &mut Effects) -> Result<(), String> 
         return Ok(());
     }
     if let Some(kind) = navigate::kind_named(state, first) {
+        let own_screen = [applications(), rollouts(), analysis_runs()].contains(&kind);
         if let [target] = rest.as_slice()
-            && kind == applications()
+            && own_screen
             && target.contains('/')
             && !target.starts_with('/')
         {
-            return look_at(state, Command::Open, target, out);
+            let target = format!("{first}/{target}");
+            return look_at(state, Command::Open, &target, out);
         }
         return go_to_kind(state, kind, &rest, out);
     }
@@ -547,6 +588,9 @@ fn later_words(state: &State, first: &str, head: &str) -> Vec<(String, &'static 
         return contexts
             .map(|context| (context.name.to_string(), "context"))
             .collect();
+    }
+    if matches!(first, "query" | "promql") {
+        return Vec::new();
     }
     let Some(intent) = intent_named(first) else {
         let all = [("all".to_owned(), "namespace")];

@@ -8,12 +8,12 @@
     reason = "each function answers for its own commands; a test finds one without a home"
 )]
 
-use super::{Effects, choose, dialogs, export, intents, moving, navigate, objects, prompt};
+use super::{Effects, charts, choose, dialogs, export, intents, moving, navigate, objects, prompt};
 use crate::app::columns::{ColumnId, Detail};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::overlays::PromptKind;
-use crate::app::screens::{ApplicationScreen, LogsScreen, Place, Screen};
+use crate::app::screens::{ApplicationScreen, LogsScreen, Place, Screen, analysis_runs, rollouts};
 use crate::app::state::State;
 use crate::engine::protocol::{LogLine, Request, Scope};
 
@@ -24,11 +24,18 @@ pub(super) fn run(state: &mut State, command: Command, out: &mut Effects) -> boo
         || moving::sideways(state, command)
         || general(state, command, out)
         || going(state, command, out)
+        || charts::on_command(state, command, out)
         || tables(state, command)
         || looking(state, command, out)
         || asking(state, command, out)
         || texts(state, command, out)
         || logs(state, command, out)
+}
+
+/// Carries out a command that is known to belong to some family.
+pub(super) fn run_unknown(state: &mut State, command: Command, out: &mut Effects) {
+    let known = run(state, command, out);
+    debug_assert!(known, "every command has a home");
 }
 
 fn general(state: &mut State, command: Command, out: &mut Effects) -> bool {
@@ -74,6 +81,8 @@ fn going(state: &mut State, command: Command, out: &mut Effects) -> bool {
         Command::Contexts => navigate::go(state, Place::Contexts, out),
         Command::Namespaces => navigate::go(state, Place::namespaces(), out),
         Command::Applications => navigate::go(state, Place::applications(), out),
+        Command::Rollouts => navigate::go(state, Place::Kind(rollouts()), out),
+        Command::AnalysisRuns => navigate::go(state, Place::Kind(analysis_runs()), out),
         Command::Open => choose::open_current(state, out),
         other => match other.namespace_number() {
             Some(number) => choose_namespace(state, number, out),
@@ -102,6 +111,18 @@ fn clear(state: &mut State, out: &mut Effects) {
 }
 
 fn tables(state: &mut State, command: Command) -> bool {
+    let window = state.window();
+    if let Screen::Rollout(screen) = state.screen_mut()
+        && matches!(command, Command::Fold | Command::FoldAll)
+    {
+        if command == Command::Fold {
+            screen.toggle_fold();
+        } else {
+            screen.toggle_fold_all();
+        }
+        screen.keep_in(window);
+        return true;
+    }
     match command {
         Command::Mark | Command::MarkRange => mark(state, command),
         Command::ClearMarks => clear_marks(state),

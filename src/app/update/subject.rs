@@ -1,6 +1,6 @@
 //! What a command is about: the marked objects, or the one under the cursor.
 
-use crate::app::screens::{ApplicationScreen, Screen, applications};
+use crate::app::screens::{ApplicationScreen, ChartsOf, Screen, applications, rollouts};
 use crate::app::state::State;
 use crate::domain::application::Application;
 use crate::domain::graph::TreeNode;
@@ -16,6 +16,10 @@ pub(super) struct Subject {
 impl Subject {
     pub(super) fn is_application(&self) -> bool {
         self.object.kind == applications()
+    }
+
+    pub(super) fn is_rollout(&self) -> bool {
+        self.object.kind == rollouts()
     }
 
     fn of_node(node: &TreeNode) -> Self {
@@ -70,7 +74,30 @@ pub(super) fn subjects(state: &State) -> Vec<Subject> {
                 })
                 .collect()
         }
-        Screen::Contexts(_) | Screen::Help(_) => Vec::new(),
+        Screen::Rollout(screen) => {
+            let below = screen.current().and_then(|item| {
+                let (object, uid) = item.object()?;
+                Some(Subject {
+                    object: object.clone(),
+                    uid: Some(uid.clone()),
+                })
+            });
+            vec![below.unwrap_or_else(|| Subject {
+                object: screen.object.clone(),
+                uid: screen.uid.clone(),
+            })]
+        }
+        Screen::Analysis(screen) => vec![Subject {
+            object: screen.object.clone(),
+            uid: screen.uid.clone(),
+        }],
+        Screen::Charts(screen) => match &screen.what {
+            ChartsOf::Object(object) => vec![known(state, object)],
+            ChartsOf::Query(_) | ChartsOf::Dashboard(_) => Vec::new(),
+        },
+        Screen::Alerts(_) | Screen::Dashboards(_) | Screen::Contexts(_) | Screen::Help(_) => {
+            Vec::new()
+        }
     }
 }
 
@@ -91,6 +118,8 @@ fn known(state: &State, object: &ObjectRef) -> Subject {
                 .find(|node| node.object == *object)
                 .and_then(|node| node.uid.clone())
         }
+        Screen::Rollout(screen) if screen.object == *object => screen.uid.clone(),
+        Screen::Analysis(screen) if screen.object == *object => screen.uid.clone(),
         Screen::Applications(_)
         | Screen::Diff(_)
         | Screen::History(_)
@@ -101,7 +130,12 @@ fn known(state: &State, object: &ObjectRef) -> Subject {
         | Screen::Namespaces(_)
         | Screen::Kind(_)
         | Screen::Help(_)
-        | Screen::Ledger(_) => None,
+        | Screen::Ledger(_)
+        | Screen::Rollout(_)
+        | Screen::Analysis(_)
+        | Screen::Charts(_)
+        | Screen::Alerts(_)
+        | Screen::Dashboards(_) => None,
     });
     let in_store = || state.store.row(object).map(|row| row.uid().clone());
     Subject {
@@ -141,7 +175,12 @@ pub(super) fn open_application(state: &State) -> Option<Subject> {
         | Screen::Namespaces(_)
         | Screen::Kind(_)
         | Screen::Help(_)
-        | Screen::Ledger(_) => None,
+        | Screen::Ledger(_)
+        | Screen::Rollout(_)
+        | Screen::Analysis(_)
+        | Screen::Charts(_)
+        | Screen::Alerts(_)
+        | Screen::Dashboards(_) => None,
     })
 }
 
@@ -171,7 +210,12 @@ pub(super) fn application_row<'state>(
             | Screen::Namespaces(_)
             | Screen::Kind(_)
             | Screen::Help(_)
-            | Screen::Ledger(_) => None,
+            | Screen::Ledger(_)
+            | Screen::Rollout(_)
+            | Screen::Analysis(_)
+            | Screen::Charts(_)
+            | Screen::Alerts(_)
+            | Screen::Dashboards(_) => None,
         })
     })
 }

@@ -1,8 +1,15 @@
 //! The order of rows: sorted once, then repaired row by row.
 
-use crate::app::columns::{ColumnId, operation_text, revision_text};
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "columns that are not numbers are compared as text"
+)]
+
+use crate::app::columns::{Beside, ColumnId, cell, loudest, operation_text, revision_text};
+use crate::app::screens::rollouts;
 use crate::domain::application::{AutoSync, OperationView};
-use crate::store::{Row, RowId, Table};
+use crate::domain::status::Health;
+use crate::store::{Row, RowId, Store, Table};
 use chrono::{DateTime, Utc};
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -24,31 +31,41 @@ impl Default for Sort {
 }
 
 /// Sorts all rows of a table.
-pub(super) fn sorted(table: &Table, sort: Sort) -> Vec<RowId> {
+pub(super) fn sorted(table: &Table, store: &Store, sort: Sort) -> Vec<RowId> {
     let mut rows: Vec<(RowId, &Row)> = table
         .ids()
         .filter_map(|id| Some((id, table.row(id)?)))
         .collect();
-    rows.sort_unstable_by(|(_, left), (_, right)| compare(left, right, sort));
+    let rollouts = store.table(&rollouts());
+    rows.sort_unstable_by(|(_, left), (_, right)| compare(left, right, (sort, rollouts)));
     rows.into_iter().map(|(id, _)| id).collect()
 }
 
 /// Puts changed rows where they belong; all others are in order already.
-pub(super) fn repair(order: &mut Vec<RowId>, table: &Table, changed: &HashSet<RowId>, sort: Sort) {
+pub(super) fn repair(
+    order: &mut Vec<RowId>,
+    (table, store): (&Table, &Store),
+    changed: &HashSet<RowId>,
+    sort: Sort,
+) {
+    let rollouts = store.table(&rollouts());
     order.retain(|id| !changed.contains(id));
     for id in changed {
         let Some(row) = table.row(*id) else { continue };
         let place = order.partition_point(|other| {
             table
                 .row(*other)
-                .is_some_and(|other| compare(other, row, sort) == Ordering::Less)
+                .is_some_and(|other| compare(other, row, (sort, rollouts)) == Ordering::Less)
         });
         order.insert(place, *id);
     }
 }
 
-fn compare(left: &Row, right: &Row, sort: Sort) -> Ordering {
-    let first = by_column(left, right, sort.column);
+fn compare(left: &Row, right: &Row, (sort, rollouts): (Sort, Option<&Table>)) -> Ordering {
+    let first = match sort.column {
+        ColumnId::Rollout => by_rollout(left, right, rollouts),
+        column => by_column(left, right, column),
+    };
     let first = if sort.descending {
         first.reverse()
     } else {
@@ -72,9 +89,20 @@ fn by_column(left: &Row, right: &Row, column: ColumnId) -> Ordering {
         ColumnId::Age => right.created().cmp(&left.created()),
         ColumnId::Labels => left.labels().cmp(right.labels()),
         ColumnId::Cell(number) => by_cell(left, right, number),
+        // Trouble first.
+        ColumnId::Health => {
+            let severity = |row: &Row| row.health().map(Health::severity);
+            severity(right).cmp(&severity(left))
+        }
+        ColumnId::Rollout => Ordering::Equal,
+        ColumnId::Strategy
+        | ColumnId::Step
+        | ColumnId::Weight
+        | ColumnId::Replicas
+        | ColumnId::Images
+        | ColumnId::Message => by_delivery(left, right, column),
         ColumnId::Project
         | ColumnId::Sync
-        | ColumnId::Health
         | ColumnId::Auto
         | ColumnId::Revision
         | ColumnId::Operation
@@ -91,7 +119,6 @@ fn by_application(left: &Row, right: &Row, column: ColumnId) -> Ordering {
         ColumnId::Project => left.project.cmp(&right.project),
         // Trouble first.
         ColumnId::Sync => (right.sync, right.out_of_sync).cmp(&(left.sync, left.out_of_sync)),
-        ColumnId::Health => right.health.severity().cmp(&left.health.severity()),
         ColumnId::Auto => switches(left.auto_sync).cmp(&switches(right.auto_sync)),
         ColumnId::Revision => revision_text(left).cmp(&revision_text(right)),
         ColumnId::Operation => by_operation(&left.operation, &right.operation),
@@ -110,8 +137,46 @@ fn by_application(left: &Row, right: &Row, column: ColumnId) -> Ordering {
         | ColumnId::Name
         | ColumnId::Labels
         | ColumnId::Age
+        | ColumnId::Health
+        | ColumnId::Rollout
+        | ColumnId::Strategy
+        | ColumnId::Step
+        | ColumnId::Weight
+        | ColumnId::Replicas
+        | ColumnId::Images
+        | ColumnId::Message
         | ColumnId::Cell(_) => Ordering::Equal,
     }
+}
+
+/// Applications with a Rollout that needs a person come first, those without one last.
+fn by_rollout(left: &Row, right: &Row, rollouts: Option<&Table>) -> Ordering {
+    let rank = |row: &Row| {
+        let loudest = loudest(row.application()?, rollouts)?;
+        let busy = !loudest.is_fully_promoted();
+        Some((loudest.phase, busy, loudest.weights.actual))
+    };
+    rank(right).cmp(&rank(left))
+}
+
+/// Columns of Rollouts and AnalysisRuns: numbers by value, what is furthest first.
+fn by_delivery(left: &Row, right: &Row, column: ColumnId) -> Ordering {
+    if let (Some(left), Some(right)) = (left.rollout(), right.rollout()) {
+        let by_number = match column {
+            ColumnId::Step => right.progress().cmp(&left.progress()),
+            ColumnId::Weight => right.weights.actual.cmp(&left.weights.actual),
+            ColumnId::Replicas => left.replicas.ready.cmp(&right.replicas.ready),
+            _ => Ordering::Equal,
+        };
+        if by_number != Ordering::Equal {
+            return by_number;
+        }
+    }
+    let beside = Beside {
+        now: DateTime::UNIX_EPOCH,
+        rollouts: None,
+    };
+    cell(left, column, beside).cmp(&cell(right, column, beside))
 }
 
 fn switches(auto: AutoSync) -> (bool, bool, bool) {

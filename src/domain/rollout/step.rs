@@ -96,7 +96,7 @@ impl Step {
 }
 
 /// Writes a span without losing seconds: `2m`, `1m30s`, `45s`.
-pub(super) fn span(duration: TimeDelta) -> String {
+pub fn span(duration: TimeDelta) -> String {
     let seconds = duration.num_seconds();
     match (seconds / 60, seconds % 60) {
         (1..60, 1..) => format!("{}m{}s", seconds / 60, seconds % 60),

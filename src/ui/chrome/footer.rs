@@ -2,7 +2,7 @@
 //! continuations of a half-typed sequence of keys.
 
 use crate::app::commands::Command;
-use crate::app::screens::Screen;
+use crate::app::screens::{Screen, rollouts};
 use crate::app::state::State;
 use crate::ui::canvas::{Canvas, Span, span};
 use crate::ui::glyph;
@@ -126,6 +126,14 @@ fn commands_of(screen: &Screen) -> &'static [(Command, &'static str)] {
             (Command::Open, "watch this namespace"),
             (Command::Back, "back"),
         ],
+        Screen::Kind(table) if table.view.kind == rollouts() => &[
+            (Command::Promote, "promote"),
+            (Command::Abort, "abort"),
+            (Command::Metrics, "metrics"),
+            (Command::Restart, "restart"),
+            (Command::Undo, "undo"),
+            (Command::FilterPrompt, "filter"),
+        ],
         Screen::Kind(_) => &[
             (Command::Describe, "describe"),
             (Command::Yaml, "yaml"),
@@ -133,6 +141,34 @@ fn commands_of(screen: &Screen) -> &'static [(Command, &'static str)] {
             (Command::Delete, "delete"),
             (Command::FilterPrompt, "filter"),
         ],
+        Screen::Rollout(_) => &[
+            (Command::Promote, "promote"),
+            (Command::Abort, "abort"),
+            (Command::Metrics, "metrics"),
+            (Command::Undo, "undo"),
+            (Command::SetImage, "image"),
+            (Command::Restart, "restart"),
+            (Command::Logs, "logs"),
+        ],
+        Screen::Analysis(_) => &[
+            (Command::Open, "ask its query"),
+            (Command::Terminate, "terminate"),
+            (Command::Back, "back"),
+        ],
+        Screen::Charts(_) => &[
+            (Command::LongerSpan, "longer"),
+            (Command::ShorterSpan, "shorter"),
+            (Command::ZoomPanel, "zoom"),
+            (Command::EditQuery, "query"),
+            (Command::Back, "back"),
+        ],
+        Screen::Alerts(_) => &[
+            (Command::Silence, "silence"),
+            (Command::ExpireSilence, "end silence"),
+            (Command::FilterPrompt, "filter"),
+            (Command::Back, "back"),
+        ],
+        Screen::Dashboards(_) => &[(Command::Open, "open"), (Command::Back, "back")],
         Screen::Help(_) | Screen::Ledger(_) => &[(Command::Back, "back")],
     }
 }

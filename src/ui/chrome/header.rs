@@ -1,7 +1,8 @@
 //! The first line: which cluster and namespace, how current each source is, where help is.
 
 use crate::app::commands::Command;
-use crate::app::state::State;
+use crate::app::screens::Screen;
+use crate::app::state::{SourceName, State};
 use crate::domain::age::age_text;
 use crate::domain::status::Freshness;
 use crate::ui::canvas::{Canvas, Span, span, width_of};
@@ -94,12 +95,44 @@ fn sources(state: &State) -> Vec<Span<'_>> {
     {
         push_source(&mut spans, &kind.kind, freshness, now);
     }
+    push_metrics(&mut spans, state);
     let pending = state.ledger.pending();
     if pending > 0 {
         let text = format!("   {} {pending} asked", glyph::PROGRESSING);
         spans.push(span(Role::Running, text));
     }
     spans
+}
+
+/// The metrics server is named where its numbers are shown, and wherever it is out of reach.
+fn push_metrics(spans: &mut Vec<Span<'_>>, state: &State) {
+    let now = state.now.platform;
+    let shows_numbers = match state.screen() {
+        Screen::Rollout(_) | Screen::Analysis(_) | Screen::Charts(_) | Screen::Alerts(_) => true,
+        Screen::Applications(_)
+        | Screen::Application(_)
+        | Screen::Diff(_)
+        | Screen::History(_)
+        | Screen::Text(_)
+        | Screen::Events(_)
+        | Screen::Logs(_)
+        | Screen::Contexts(_)
+        | Screen::Namespaces(_)
+        | Screen::Kind(_)
+        | Screen::Help(_)
+        | Screen::Ledger(_)
+        | Screen::Dashboards(_) => false,
+    };
+    if let Some(freshness) = state.link.freshness_at(&SourceName::Prometheus)
+        && (shows_numbers || matches!(freshness, Freshness::Stale { .. }))
+    {
+        push_source(spans, "prom", freshness, now);
+    }
+    if let Some(freshness) = state.link.freshness_at(&SourceName::Alertmanager)
+        && matches!(state.screen(), Screen::Alerts(_))
+    {
+        push_source(spans, "alerts", freshness, now);
+    }
 }
 
 fn push_source(spans: &mut Vec<Span<'_>>, name: &str, freshness: &Freshness, now: DateTime<Utc>) {

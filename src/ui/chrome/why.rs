@@ -1,12 +1,14 @@
 //! The line that says why: first of the connection, then of the row under the cursor.
 
 use crate::app::commands::Command;
-use crate::app::screens::Screen;
+use crate::app::screens::{AlertItem, Screen};
 use crate::app::state::State;
 use crate::domain::age::age_text;
+use crate::domain::analysis::{AnalysisPhase, AnalysisRun};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::graph::TreeNode;
 use crate::domain::intent::Stage;
+use crate::domain::rollout::{Rollout, forecast};
 use crate::domain::status::{Freshness, Health};
 use crate::domain::why::why_row;
 use crate::store::Row;
@@ -100,6 +102,24 @@ fn subject(state: &State) -> Option<Vec<Span<'_>>> {
             Some(vec![span(role, event.message.to_string())])
         }
         Screen::Ledger(screen) => of_entry(state, screen.cursor.position),
+        Screen::Rollout(screen) => Some(of_rollout(&screen.rollout()?.row, now)),
+        Screen::Analysis(screen) => of_run(screen.run()?),
+        Screen::Alerts(screen) => match screen.current()? {
+            AlertItem::Alert(alert) => Some(vec![span(Role::Why, alert.summary().to_owned())]),
+            AlertItem::Silence(_) => None,
+        },
+        Screen::Charts(screen) => {
+            let panel = screen.current()?;
+            match &panel.problem {
+                Some(problem) => Some(vec![span(Role::WhyWarning, problem.message.to_string())]),
+                None if panel.expr.is_empty() => None,
+                None => Some(vec![span(Role::Muted, panel.expr.to_string())]),
+            }
+        }
+        Screen::Dashboards(screen) => {
+            let problem = screen.current()?.problems.first()?;
+            Some(vec![span(Role::WhyWarning, problem.to_string())])
+        }
         Screen::Diff(_)
         | Screen::History(_)
         | Screen::Text(_)
@@ -126,11 +146,48 @@ fn of_row(row: &Row, now: DateTime<Utc>) -> Option<Vec<Span<'static>>> {
     if let Some(app) = row.application() {
         return of_finding(&why_row(app, now)?);
     }
+    if let Some(row) = row.rollout() {
+        return Some(of_rollout(row, now));
+    }
+    if let Some(run) = row.analysis_run() {
+        return of_run(run);
+    }
     let verdict = row.generic()?.verdict.as_ref()?;
     if verdict.message.is_empty() || verdict.health == Health::Healthy {
         return None;
     }
     Some(of_health(verdict.health, &verdict.message))
+}
+
+/// What it waits for comes first: it is what a person can do something about.
+fn of_rollout(row: &Rollout, now: DateTime<Utc>) -> Vec<Span<'static>> {
+    let role = match row.phase.health() {
+        Health::Degraded => Role::WhyError,
+        Health::Missing | Health::Unknown => Role::WhyWarning,
+        Health::Healthy | Health::Suspended | Health::Progressing => Role::Why,
+    };
+    let mut text = row.phase.word().to_owned();
+    if !row.message.is_empty() {
+        text = format!("{text}: {}", row.message);
+    }
+    let waits = forecast::waits_for(row, now);
+    let mut spans = vec![span(role, text)];
+    if !waits.is_empty() {
+        spans.push(span(Role::Text, format!(" · waits for {waits}")));
+    }
+    spans
+}
+
+fn of_run(run: &AnalysisRun) -> Option<Vec<Span<'static>>> {
+    if run.message.is_empty() {
+        return None;
+    }
+    let role = if run.phase >= AnalysisPhase::Inconclusive {
+        Role::WhyError
+    } else {
+        Role::Why
+    };
+    Some(vec![span(role, run.message.to_string())])
 }
 
 fn of_health(health: Health, message: &str) -> Vec<Span<'static>> {

@@ -97,6 +97,17 @@ fn empty(plural: &str, state: &State) -> Notice<'static> {
     }
 }
 
+/// Returns why a source cannot be read; absent while nothing is wrong with it.
+pub fn reason(freshness: &Freshness) -> Option<String> {
+    match freshness {
+        Freshness::Stale { reason, .. }
+        | Freshness::NeedsCredentials { reason }
+        | Freshness::Forbidden { reason }
+        | Freshness::Absent { reason } => Some(reason.to_string()),
+        Freshness::Connecting | Freshness::Loading { .. } | Freshness::Live => None,
+    }
+}
+
 /// What a table says whose rows are all hidden by the filter.
 pub fn all_hidden(total: usize, plural: &str, state: &State) -> Notice<'static> {
     Notice {

@@ -3,16 +3,18 @@
 //! Cells with a status get their glyph and colour from the typed status of the row.
 
 use super::{Visible, state_of};
-use crate::app::columns::{ColumnId, cell};
+use crate::app::columns::{BAR_CELLS, Beside, ColumnId, bar_share, cell, loudest};
 use crate::app::screens::{TableScreen, plural};
 use crate::app::state::State;
 use crate::app::view::TableView;
 use crate::domain::application::{Application, OperationView, Phase};
+use crate::domain::rollout::Rollout;
 use crate::domain::status::{Freshness, Health};
 use crate::store::Row;
 use crate::ui::canvas::{Boxed, Canvas, Span, span};
 use crate::ui::glyph;
 use crate::ui::theme::Role;
+use crate::ui::widgets::spark::bar;
 use crate::ui::widgets::table::{Direction, MARGIN, RowPainter, Slot, Table};
 use ratatui::layout::Rect;
 use std::borrow::Cow;
@@ -185,8 +187,24 @@ fn draw_cell(
     (row, column): (&Row, ColumnId),
     state: &State,
 ) {
-    let content = cell(row, column, state.now.platform);
+    let beside = Beside::of(&state.store, state.now.platform);
+    let content = cell(row, column, beside);
     match (column, row.application()) {
+        (ColumnId::Health, _) if row.analysis_run().is_some() => {
+            draw_run_phase(painter, at, row, &content);
+        }
+        (ColumnId::Rollout, Some(app)) => {
+            draw_rollout(painter, at, loudest(app, beside.rollouts), &content);
+        }
+        (ColumnId::Weight, None) => draw_weight(painter, at, row, &content),
+        (ColumnId::Replicas, None) => {
+            let short = row
+                .rollout()
+                .is_some_and(|row| row.replicas.ready < row.replicas.desired);
+            let role = if short { Role::Progressing } else { Role::Text };
+            painter.text(at, &content, role);
+        }
+        (ColumnId::Step | ColumnId::Message, _) => painter.text(at, &content, Role::Text),
         (ColumnId::Health, _) => draw_health(painter, at, row.health(), &content),
         (ColumnId::Sync, Some(app)) => draw_sync(painter, at, app, &content),
         (ColumnId::Operation, Some(app)) => {
@@ -208,14 +226,81 @@ fn draw_cell(
             | ColumnId::Project
             | ColumnId::Namespace
             | ColumnId::Destination
-            | ColumnId::Source,
+            | ColumnId::Source
+            | ColumnId::Strategy
+            | ColumnId::Images,
             _,
         ) => painter.text(at, &content, Role::Muted),
         (ColumnId::Cell(_), _) => painter.text(at, &content, role_of_cells(row)),
-        (ColumnId::Sync | ColumnId::Operation | ColumnId::Auto, None) => {
+        (ColumnId::Sync | ColumnId::Operation | ColumnId::Auto | ColumnId::Rollout, None)
+        | (ColumnId::Weight | ColumnId::Replicas, Some(_)) => {
             painter.text(at, &content, Role::Text);
         }
     }
+}
+
+/// The weight as a bar and in words; a loud word when something is wrong.
+fn draw_rollout(
+    painter: &mut RowPainter<'_, '_>,
+    at: usize,
+    loudest: Option<&Rollout>,
+    content: &str,
+) {
+    let Some(row) = loudest else { return };
+    let health = row.phase.health();
+    let role = Role::of_health(health);
+    let mut spans = Vec::new();
+    match bar_share(row) {
+        Some(share) => {
+            let wide = usize::from(BAR_CELLS) + 4;
+            if painter.width(at) >= wide {
+                spans.extend(bar(share, usize::from(BAR_CELLS) - 1, Role::Canary));
+                spans.push(span(Role::Text, " "));
+            }
+            spans.push(span(role, content));
+        }
+        None if content.is_empty() => return,
+        None => {
+            // What was aborted has stopped; nothing more happens by itself.
+            let glyph = if row.aborted {
+                glyph::SUSPENDED
+            } else {
+                glyph::of_health(health)
+            };
+            spans.push(span(role, format!("{glyph} {content}")));
+        }
+    }
+    painter.spans(at, &spans);
+}
+
+fn draw_weight(painter: &mut RowPainter<'_, '_>, at: usize, row: &Row, content: &str) {
+    let Some(row) = row.rollout() else {
+        painter.text(at, content, Role::Text);
+        return;
+    };
+    let mut spans = Vec::new();
+    if let Some(share) = bar_share(row)
+        && painter.width(at) >= usize::from(BAR_CELLS) + 2
+    {
+        spans.extend(bar(share, usize::from(BAR_CELLS) - 1, Role::Canary));
+        spans.push(span(Role::Text, " "));
+    }
+    let role = if row.is_fully_promoted() {
+        Role::Muted
+    } else {
+        Role::Text
+    };
+    spans.push(span(role, content));
+    painter.spans(at, &spans);
+}
+
+fn draw_run_phase(painter: &mut RowPainter<'_, '_>, at: usize, row: &Row, content: &str) {
+    let Some(run) = row.analysis_run() else {
+        return;
+    };
+    let role = super::rollout::role_of(run.phase);
+    let glyph = super::rollout::glyph_of(run.phase);
+    painter.spans(at, &[span(role, format!("{glyph} {content}"))]);
 }
 
 fn draw_name(painter: &mut RowPainter<'_, '_>, at: usize, row: &Row, content: &str) {

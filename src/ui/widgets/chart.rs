@@ -4,9 +4,9 @@
 //! What is drawn costs as many steps as there are cells and points; the points come from the
 //! caller, already as shares of the time shown.
 
-use super::plot::{Scale, number};
+use super::plot::Scale;
 use crate::domain::age::age_text;
-use crate::domain::chart::Unit;
+use crate::domain::metric::{Unit, value_text};
 use crate::ui::canvas::{Canvas, row_of};
 use crate::ui::text;
 use crate::ui::theme::Role;
@@ -62,11 +62,14 @@ impl Chart<'_> {
         }
         let axis = u16::from(area.height >= 4);
         let ticks = scale.ticks(usize::from((area.height / 3).clamp(1, 5)));
-        let labels: Vec<String> = ticks.iter().map(|tick| number(*tick, self.unit)).collect();
+        let labels: Vec<String> = ticks
+            .iter()
+            .map(|tick| value_text(*tick, self.unit))
+            .collect();
         let limits = self
             .limits
             .iter()
-            .map(|limit| number(limit.value, self.unit));
+            .map(|limit| value_text(limit.value, self.unit));
         let gutter = labels
             .iter()
             .map(|label| text::width(label))
@@ -107,7 +110,7 @@ impl Chart<'_> {
             let y = line_of(plot, scale.share(limit.value));
             let label = Rect::new(left, y, gutter, 1);
             canvas.clear(label, Role::Text);
-            canvas.put_right(label, &number(limit.value, self.unit), limit.role);
+            canvas.put_right(label, &value_text(limit.value, self.unit), limit.role);
             let line = "╌".repeat(usize::from(plot.width));
             canvas.put(Rect::new(plot.x, y, plot.width, 1), &line, limit.role);
         }

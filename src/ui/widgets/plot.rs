@@ -1,7 +1,4 @@
-//! Scales of charts and bars: bounds in steps of 1, 2 and 5, ticks, and numbers as people read
-//! them. Nothing here draws.
-
-use crate::domain::chart::Unit;
+//! Scales of charts and bars: bounds in steps of 1, 2 and 5, and ticks. Nothing here draws.
 
 /// The values that a chart's height stands for; `low` is below `high`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,78 +71,6 @@ fn nice_step(wanted: f64) -> f64 {
         .unwrap_or(power * 10.0)
 }
 
-/// Returns a value with its unit, in about three digits.
-pub fn number(value: f64, unit: Unit) -> String {
-    if value.is_nan() {
-        return "NaN".to_owned();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    match unit {
-        Unit::Plain => scaled(value),
-        Unit::PerSecond => format!("{}/s", scaled(value)),
-        Unit::Share => format!("{} %", digits(value * 100.0)),
-        Unit::Percent => format!("{} %", digits(value)),
-        Unit::Milliseconds => seconds(value / 1_000.0),
-        Unit::Seconds => seconds(value),
-        Unit::Bytes => bytes(value),
-    }
-}
-
-fn seconds(value: f64) -> String {
-    match value.abs() {
-        0.0 => "0 s".to_owned(),
-        small if small < 0.001 => format!("{} µs", digits(value * 1e6)),
-        small if small < 1.0 => format!("{} ms", digits(value * 1e3)),
-        usual if usual < 600.0 => format!("{} s", digits(value)),
-        _ => format!("{} min", digits(value / 60.0)),
-    }
-}
-
-fn bytes(value: f64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = value;
-    let mut unit = 0;
-    while value.abs() >= 1_024.0 && unit + 1 < units.len() {
-        value /= 1_024.0;
-        unit += 1;
-    }
-    format!("{} {}", digits(value), units[unit])
-}
-
-fn scaled(value: f64) -> String {
-    let letters = ["", "k", "M", "G", "T"];
-    let mut value = value;
-    let mut letter = 0;
-    while value.abs() >= 10_000.0 || (letter > 0 && value.abs() >= 1_000.0) {
-        if letter + 1 == letters.len() {
-            break;
-        }
-        value /= 1_000.0;
-        letter += 1;
-    }
-    format!("{}{}", digits(value), letters[letter])
-}
-
-/// Three digits, without zeros that say nothing.
-fn digits(value: f64) -> String {
-    let places = match value.abs() {
-        0.0 => 0,
-        large if large >= 100.0 => 0,
-        usual if usual >= 10.0 => 1,
-        small if small >= 1.0 => 2,
-        tiny if tiny >= 0.001 => 3,
-        _ => return format!("{value:.1e}"),
-    };
-    let text = format!("{value:.places$}");
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,25 +104,5 @@ mod tests {
             [scale.share(5.0), scale.share(-1.0), scale.share(11.0)],
             [0.5, 0.0, 1.0]
         );
-    }
-
-    #[test]
-    fn numbers_have_about_three_digits_and_a_unit() {
-        let cases = [
-            (number(0.993, Unit::Plain), "0.993"),
-            (number(0.0, Unit::Plain), "0"),
-            (number(12_345.0, Unit::Plain), "12.3k"),
-            (number(41.26, Unit::PerSecond), "41.3/s"),
-            (number(0.0512, Unit::Share), "5.12 %"),
-            (number(0.182, Unit::Seconds), "182 ms"),
-            (number(1.5, Unit::Seconds), "1.5 s"),
-            (number(250.0, Unit::Milliseconds), "250 ms"),
-            (number(3.0 * 1_048_576.0, Unit::Bytes), "3 MiB"),
-            (number(f64::NAN, Unit::Plain), "NaN"),
-            (number(f64::INFINITY, Unit::Seconds), "+Inf"),
-        ];
-        for (text, wanted) in cases {
-            assert_eq!(text, wanted);
-        }
     }
 }
