@@ -1,5 +1,6 @@
 //! What a platform would answer, in plain data.
 
+use super::screens_delivery_data as delivery;
 use super::screens_fixtures::{ago, application, applications, object, text};
 use tiphys::domain::application::{Application, ApplicationDetail, HistoryEntry, ManagedResource};
 use tiphys::domain::finding::{Finding, Severity};
@@ -53,11 +54,31 @@ pub(crate) fn answer_topic(generation: Generation, ticket: Ticket, topic: &Topic
             lines: logs(),
             ended: None,
         }],
-        Topic::Rollout(_)
-        | Topic::AnalysisRun(_)
-        | Topic::Query { .. }
-        | Topic::Board { .. }
-        | Topic::Alerts => Vec::new(),
+        Topic::Rollout(object) => vec![Update::Rollout {
+            generation,
+            ticket,
+            detail: delivery::rollout_detail(object).map(Box::new),
+        }],
+        Topic::AnalysisRun(_) => vec![Update::AnalysisRun {
+            generation,
+            ticket,
+            run: Some(Box::new(delivery::run())),
+        }],
+        Topic::Query { expr, .. } => vec![Update::Query {
+            generation,
+            ticket,
+            answer: delivery::query(expr),
+        }],
+        Topic::Board { .. } => vec![Update::Board {
+            generation,
+            ticket,
+            board: Box::new(delivery::board()),
+        }],
+        Topic::Alerts => vec![Update::Alerts {
+            generation,
+            ticket,
+            board: Box::new(delivery::alerts()),
+        }],
     }
 }
 
@@ -87,7 +108,7 @@ pub(crate) fn answer(what: &Fetch) -> Result<Answer, Finding> {
         Fetch::Query { .. }
         | Fetch::Values { .. }
         | Fetch::Dashboards { .. }
-        | Fetch::Dashboard { .. } => Ok(Answer::Dashboards(Vec::new())),
+        | Fetch::Dashboard { .. } => Ok(Answer::Dashboards(delivery::dashboards())),
     }
 }
 
@@ -118,6 +139,12 @@ fn row(kind: (&str, &str), name: &str, cells: &[&str]) -> ObjectRow {
 fn rows_of(kind: &GroupKind) -> Rows {
     if kind.is(ARGO, "Application") {
         return Rows::Applications(applications());
+    }
+    if kind.is(ARGO, "Rollout") {
+        return Rows::Rollouts(delivery::rollouts());
+    }
+    if kind.is(ARGO, "AnalysisRun") {
+        return Rows::AnalysisRuns(vec![delivery::run()]);
     }
     let columns = vec![
         column("Name", false),

@@ -16,16 +16,16 @@ pub(super) fn columns(namespaced: Shown, detail: Detail) -> Vec<ColumnSpec> {
     use ColumnId as Id;
     let mut columns = Vec::with_capacity(12);
     if namespaced == Shown::AllNamespaces {
-        columns.push(ColumnSpec::new(Id::Namespace, "NAMESPACE", 6, 24, 2));
+        columns.push(ColumnSpec::new(Id::Namespace, "NAMESPACE", 6, 24, 4));
     }
     columns.push(ColumnSpec::new(Id::Name, "NAME", 14, 44, 0));
     columns.push(ColumnSpec::new(Id::Strategy, "STRATEGY", 8, 9, 6));
     columns.push(ColumnSpec::new(Id::Health, "PHASE", 13, 13, 0).glyph());
     columns.push(ColumnSpec::new(Id::Step, "STEP", 5, 6, 1));
-    columns.push(ColumnSpec::new(Id::Weight, "WEIGHT", 11, 13, 3).bar());
+    columns.push(ColumnSpec::new(Id::Weight, "WEIGHT", 11, 13, 2).bar());
     columns.push(ColumnSpec::new(Id::Replicas, "READY", 5, 9, 1));
-    columns.push(ColumnSpec::new(Id::Images, "IMAGE", 12, 48, 5));
-    columns.push(ColumnSpec::new(Id::Message, "MESSAGE", 16, 90, 4));
+    columns.push(ColumnSpec::new(Id::Images, "IMAGE", 12, 40, 5));
+    columns.push(ColumnSpec::new(Id::Message, "MESSAGE", 16, 44, 3));
     if detail == Detail::Wide {
         columns.push(ColumnSpec::new(Id::Labels, "LABELS", 6, 40, 9));
     }
@@ -43,7 +43,7 @@ pub(super) fn run_columns(namespaced: Shown, detail: Detail) -> Vec<ColumnSpec> 
     columns.push(ColumnSpec::new(Id::Health, "PHASE", 14, 14, 0).glyph());
     columns.push(ColumnSpec::new(Id::Strategy, "MADE BY", 10, 13, 3));
     columns.push(ColumnSpec::new(Id::Step, "METRICS", 7, 24, 1));
-    columns.push(ColumnSpec::new(Id::Message, "MESSAGE", 16, 90, 2));
+    columns.push(ColumnSpec::new(Id::Message, "MESSAGE", 16, 60, 2));
     if detail == Detail::Wide {
         columns.push(ColumnSpec::new(Id::Labels, "LABELS", 6, 40, 9));
     }

@@ -119,6 +119,10 @@ fn rollouts_shown(state: &State, delta: &Delta) -> bool {
     let Rows::Rollouts(rows) = &delta.rows else {
         return false;
     };
+    if let Screen::Application(screen) = state.screen() {
+        let shown = |object| screen.tree.nodes.iter().any(|node| node.object == *object);
+        return rows.iter().any(|row| shown(&row.object));
+    }
     let Screen::Applications(screen) = state.screen() else {
         return false;
     };

@@ -194,6 +194,12 @@ pub(super) fn take_answer(screen: &mut Screen, answer: Answer) {
         (Screen::Text(screen), Answer::Why(findings)) => {
             screen.content = Loaded::Ready(why_lines(&findings));
         }
+        (Screen::Rollout(screen), Answer::Events(events)) => {
+            screen.events = Loaded::Ready(events);
+        }
+        (Screen::Dashboards(screen), Answer::Dashboards(all)) => {
+            screen.content = Loaded::Ready(all);
+        }
         (Screen::Events(screen), Answer::Events(events)) => {
             // The latest is what people look for: the cursor starts there.
             let last = events.len().saturating_sub(1);
@@ -217,6 +223,8 @@ pub(super) fn take_failure(screen: &mut Screen, finding: Finding) {
         Screen::Text(screen) => screen.content = Loaded::Failed(finding),
         Screen::Events(screen) => screen.content = Loaded::Failed(finding),
         Screen::Diff(screen) => screen.content = Loaded::Failed(finding),
+        Screen::Rollout(screen) => screen.events = Loaded::Failed(finding),
+        Screen::Dashboards(screen) => screen.content = Loaded::Failed(finding),
         Screen::Contexts(screen) => screen.problem = Some(finding),
         _ => {}
     }

@@ -8,7 +8,7 @@ use crate::domain::analysis::{AnalysisPhase, AnalysisRun};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::graph::TreeNode;
 use crate::domain::intent::Stage;
-use crate::domain::rollout::{Rollout, forecast};
+use crate::domain::rollout::{Rollout, RolloutPhase, forecast};
 use crate::domain::status::{Freshness, Health};
 use crate::domain::why::why_row;
 use crate::store::Row;
@@ -102,7 +102,7 @@ fn subject(state: &State) -> Option<Vec<Span<'_>>> {
             Some(vec![span(role, event.message.to_string())])
         }
         Screen::Ledger(screen) => of_entry(state, screen.cursor.position),
-        Screen::Rollout(screen) => Some(of_rollout(&screen.rollout()?.row, now)),
+        Screen::Rollout(screen) => of_rollout(&screen.rollout()?.row, now),
         Screen::Analysis(screen) => of_run(screen.run()?),
         Screen::Alerts(screen) => match screen.current()? {
             AlertItem::Alert(alert) => Some(vec![span(Role::Why, alert.summary().to_owned())]),
@@ -147,7 +147,7 @@ fn of_row(row: &Row, now: DateTime<Utc>) -> Option<Vec<Span<'static>>> {
         return of_finding(&why_row(app, now)?);
     }
     if let Some(row) = row.rollout() {
-        return Some(of_rollout(row, now));
+        return of_rollout(row, now);
     }
     if let Some(run) = row.analysis_run() {
         return of_run(run);
@@ -160,7 +160,10 @@ fn of_row(row: &Row, now: DateTime<Utc>) -> Option<Vec<Span<'static>>> {
 }
 
 /// What it waits for comes first: it is what a person can do something about.
-fn of_rollout(row: &Rollout, now: DateTime<Utc>) -> Vec<Span<'static>> {
+fn of_rollout(row: &Rollout, now: DateTime<Utc>) -> Option<Vec<Span<'static>>> {
+    if row.phase == RolloutPhase::Healthy && row.message.is_empty() {
+        return None;
+    }
     let role = match row.phase.health() {
         Health::Degraded => Role::WhyError,
         Health::Missing | Health::Unknown => Role::WhyWarning,
@@ -175,7 +178,7 @@ fn of_rollout(row: &Rollout, now: DateTime<Utc>) -> Vec<Span<'static>> {
     if !waits.is_empty() {
         spans.push(span(Role::Text, format!(" · waits for {waits}")));
     }
-    spans
+    Some(spans)
 }
 
 fn of_run(run: &AnalysisRun) -> Option<Vec<Span<'static>>> {

@@ -151,10 +151,10 @@ fn calm(board: &AlertBoard, screen: &AlertsScreen, state: &State) -> Notice<'sta
 
 fn draw_rows(canvas: &mut Canvas<'_>, area: Rect, screen: &AlertsScreen, now: DateTime<Utc>) {
     let columns = vec![
-        Column::flexible("ALERT", (20, 36), 0),
+        Column::flexible("ALERT", (18, 36), 0),
         Column::fixed("STATE", 12, 0),
         Column::fixed("SEVERITY", 9, 2),
-        Column::flexible("WHERE", (10, 30), 1),
+        Column::flexible("WHERE", (20, 34), 1),
         Column::flexible("SUMMARY", (16, 90), 3),
         Column::fixed("SINCE", 6, 0).right(),
     ];

@@ -5,17 +5,19 @@
 mod outline;
 
 use super::{Visible, state_of};
-use crate::app::columns::{operation_text, revision_text, switches_text};
+use crate::app::columns::{bar_share, operation_text, revision_text, rollout_text, switches_text};
 use crate::app::screens::{ApplicationScreen, Loaded};
 use crate::app::state::State;
 use crate::domain::age::age_text;
 use crate::domain::application::{Application, ApplicationDetail, OperationView};
 use crate::domain::graph::TreeNode;
 use crate::domain::kind::info_of;
+use crate::domain::rollout::Rollout;
 use crate::domain::status::{Health, SyncStatus};
 use crate::ui::canvas::{Boxed, Canvas, Span, row_of, span};
 use crate::ui::glyph;
 use crate::ui::theme::Role;
+use crate::ui::widgets::spark::bar;
 use crate::ui::widgets::table::{Column, RowPainter, Slot, Table, slots};
 use chrono::{DateTime, Utc};
 use ratatui::layout::Rect;
@@ -266,7 +268,7 @@ fn draw_tree(
         let Some(row) = rows.get(index) else { return };
         match screen.node(row) {
             Some(node) => {
-                draw_node(painter, node, now);
+                draw_node(painter, (node, rollout_of(state, node)), now);
                 if screen.is_marked(node) {
                     painter.mark();
                 }
@@ -334,10 +336,25 @@ fn draw_root(painter: &mut RowPainter<'_, '_>, app: &Application, now: DateTime<
     draw_age(painter, app.created, now);
 }
 
-fn draw_node(painter: &mut RowPainter<'_, '_>, node: &TreeNode, now: DateTime<Utc>) {
+/// The row of a Rollout among the objects.
+fn rollout_of<'state>(state: &'state State, node: &TreeNode) -> Option<&'state Rollout> {
+    if node.object.kind != crate::app::screens::rollouts() {
+        return None;
+    }
+    state.store.row(&node.object)?.rollout()
+}
+
+fn draw_node(
+    painter: &mut RowPainter<'_, '_>,
+    (node, rollout): (&TreeNode, Option<&Rollout>),
+    now: DateTime<Utc>,
+) {
     draw_sync(painter, node.sync, node.requires_pruning);
     draw_health(painter, node.health);
-    draw_facts(painter, node, now);
+    match rollout {
+        Some(row) if !rollout_text(row).is_empty() => draw_rollout(painter, row),
+        Some(_) | None => draw_facts(painter, node, now),
+    }
     draw_age(painter, node.created, now);
     if painter.shows(5) {
         painter.text(5, &node.images.join(" "), Role::Muted);
@@ -352,6 +369,18 @@ fn kind_word(node: &TreeNode, columns: usize) -> &str {
     }
     let short = info_of(kind).and_then(|info| info.short_names.first());
     short.copied().unwrap_or(&kind.kind)
+}
+
+/// Weight and step, or what is wrong: what a Rollout is doing says more than its replica count.
+fn draw_rollout(painter: &mut RowPainter<'_, '_>, row: &Rollout) {
+    let mut spans = Vec::new();
+    if let Some(share) = bar_share(row) {
+        spans.extend(bar(share, 5, Role::Canary));
+        spans.push(span(Role::Text, " "));
+    }
+    let role = Role::of_health(row.phase.health());
+    spans.push(span(role, rollout_text(row)));
+    painter.spans(3, &spans);
 }
 
 fn draw_facts(painter: &mut RowPainter<'_, '_>, node: &TreeNode, now: DateTime<Utc>) {

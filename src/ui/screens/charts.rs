@@ -360,8 +360,9 @@ fn boxed(title: &str, look: panel::Look) -> Boxed<'static> {
         panel::Look::Focused => Role::BorderFocus,
         panel::Look::Calm | panel::Look::WithoutLegend => Role::Border,
     };
+    let title = (!title.is_empty()).then(|| span(Role::Strong, format!(" {title} ")));
     Boxed {
-        title: vec![span(Role::Strong, format!(" {title} "))],
+        title: title.into_iter().collect(),
         border: Some(border),
         ..Boxed::default()
     }

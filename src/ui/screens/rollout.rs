@@ -26,8 +26,10 @@ pub(super) use analyses::{glyph_of, role_of, spark_of};
 
 /// Columns of the words that begin the lines of the summary.
 const LABEL: u16 = 8;
-/// From this width on, weights have one line each and analyses stand in two columns.
+/// From this width on, the views of the weight stand behind its bar.
 const ROOMY: u16 = 108;
+/// From this width on, analyses stand in two columns.
+const WIDE: u16 = 150;
 
 pub(super) fn draw(
     canvas: &mut Canvas<'_>,
@@ -86,7 +88,7 @@ fn divide(inside: Rect, detail: &RolloutDetail) -> Parts {
     let roomy = inside.width >= ROOMY;
     let weights = if roomy { 2 } else { 3 };
     let steps = match (row.strategy, row.steps.is_empty()) {
-        (Strategy::Canary, false) => 1 + u16::from(inside.height >= 30 && !roomy),
+        (Strategy::Canary, false) => 1 + u16::from(inside.height >= 17 && !roomy),
         (Strategy::Canary, true) | (Strategy::BlueGreen | Strategy::Unknown, _) => 1,
     };
     let analysed = row

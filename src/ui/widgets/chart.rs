@@ -61,7 +61,10 @@ impl Chart<'_> {
             return true;
         }
         let axis = u16::from(area.height >= 4);
-        let ticks = scale.ticks(usize::from((area.height / 3).clamp(1, 5)));
+        let mut ticks = scale.ticks(usize::from((area.height / 3).clamp(1, 5)));
+        if ticks.len() < 2 {
+            ticks = vec![scale.low, scale.high];
+        }
         let labels: Vec<String> = ticks
             .iter()
             .map(|tick| value_text(*tick, self.unit))
@@ -162,6 +165,10 @@ impl Chart<'_> {
             let share = f64::from(number) / f64::from(count);
             let at = self.from + span * i32::from(number) / i32::from(count);
             let x = (share * f64::from(row.width)) as u16;
+            // The end has its own label.
+            if x + 2 * wide > row.width + 4 && number > 0 {
+                break;
+            }
             let room = Rect::new(row.x + x, row.y, (row.width - x).min(wide), 1);
             canvas.put(room, &at.format(format).to_string(), Role::Muted);
         }

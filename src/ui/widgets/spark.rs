@@ -46,6 +46,7 @@ pub fn bar(share: f64, columns: usize, role: Role) -> [Span<'static>; 2] {
     if share < 1.0 {
         filled = filled.min(columns.saturating_sub(1));
     }
+    let filled = filled.min(columns);
     [
         span(role, glyph::BAR.repeat(filled)),
         span(Role::BarRest, glyph::BAR_REST.repeat(columns - filled)),
@@ -85,5 +86,6 @@ mod tests {
         assert_eq!(cells(1.0), "▇▇▇▇▇");
         assert_eq!(cells(0.0), "▁▁▁▁▁");
         assert_eq!(cells(f64::NAN), "▁▁▁▁▁");
+        assert_eq!(drawn(&bar(0.5, 0, Role::Bar)), "");
     }
 }

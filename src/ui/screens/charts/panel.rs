@@ -34,12 +34,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, panel: &ChartPanel, look
     if area.height < 3 || area.width < 12 {
         return;
     }
-    let title = if panel.title.is_empty() {
-        "chart"
-    } else {
-        &panel.title
-    };
-    let inside = canvas.boxed(area, &super::boxed(title, look));
+    let inside = canvas.boxed(area, &super::boxed(&panel.title, look));
     match &panel.kind {
         PanelKind::Text(words) => {
             let lines = text::wrap(&text::harmless(words), usize::from(inside.width.max(1)));

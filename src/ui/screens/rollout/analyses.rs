@@ -1,6 +1,6 @@
 //! What the analyses of the update say: each metric as a sparkline against its threshold.
 
-use super::ROOMY;
+use super::WIDE;
 use crate::domain::analysis::{AnalysisPhase, AnalysisRun, MetricResult};
 use crate::domain::metric::number_text;
 use crate::domain::rollout::RolloutDetail;
@@ -32,7 +32,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, detail: &RolloutDetail) 
         canvas.put(row_of(area, 0), &sentence, Role::Muted);
         return;
     }
-    let columns: usize = if area.width + 2 >= ROOMY { 2 } else { 1 };
+    let columns: usize = if area.width + 2 >= WIDE { 2 } else { 1 };
     let room = usize::from(area.height) * columns;
     let width = area.width / columns as u16;
     let names = metrics

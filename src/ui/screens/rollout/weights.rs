@@ -1,7 +1,7 @@
 //! Who gets the traffic: a bar for each side, its image, its Pods, and the three views of the
 //! weight beside each other.
 
-use super::{LABEL, ROOMY, label};
+use super::{LABEL, ROOMY, WIDE, label};
 use crate::domain::metric::number_text;
 use crate::domain::rollout::{ReplicaSetView, Role as Side, RolloutDetail, Strategy};
 use crate::ui::canvas::{Canvas, Span, row_of, span};
@@ -46,8 +46,10 @@ fn side_spans(
     // What is left beside hash, share and Pods is shared by the image and the bar.
     let room = usize::from(columns).saturating_sub(11 + 1 + 6 + 9);
     let roomy = columns + LABEL >= ROOMY - 2;
-    let (image, bars) = if roomy {
-        (30, 24)
+    let (image, bars) = if columns + LABEL >= WIDE {
+        (36, 30)
+    } else if roomy {
+        (22, 16)
     } else {
         (room * 3 / 5, room.saturating_sub(room * 3 / 5 + 2).min(24))
     };
