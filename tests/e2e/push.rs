@@ -45,12 +45,18 @@ fn push_of_an_image_rolls_out_where_auto_sync_is_on_and_shows_drift_where_it_is_
         "-o",
         "jsonpath={.items[*].spec.containers[*].image}",
     ]);
-    let of = |tag: &str| images.split(' ').filter(|image| image.ends_with(tag)).count();
+    let of = |tag: &str| {
+        images
+            .split(' ')
+            .filter(|image| image.ends_with(tag))
+            .count()
+    };
     assert_eq!((of(":2.5.0"), of(":2.4.1")), (1, 4), "{images}");
 
     demo.select("demo-app-dev");
     demo.terminal.press("enter");
-    demo.terminal.sees_line(&["Rollout", "demo-app", "Suspended"]);
+    demo.terminal
+        .sees_line(&["Rollout", "demo-app", "Suspended"]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::domain::analysis::AnalysisRun;
 use crate::domain::application::ApplicationDetail;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::graph::ResourceTree;
-use crate::domain::object::Text;
+use crate::domain::object::{ObjectRef, Text};
 use crate::domain::rollout::RolloutDetail;
 use crate::domain::status::Freshness;
 use crate::engine::protocol::{
@@ -120,7 +120,8 @@ fn rollouts_shown(state: &State, delta: &Delta) -> bool {
         return false;
     };
     if let Screen::Application(screen) = state.screen() {
-        let shown = |object| screen.tree.nodes.iter().any(|node| node.object == *object);
+        let shown =
+            |object: &ObjectRef| screen.tree.nodes.iter().any(|node| node.object == *object);
         return rows.iter().any(|row| shown(&row.object));
     }
     let Screen::Applications(screen) = state.screen() else {
