@@ -39,6 +39,7 @@ mod screens_fixtures;
 mod screens_gallery;
 mod screens_pages;
 mod screens_tables;
+mod sim_analysis;
 mod sim_argocd;
 mod sim_delivery_canary;
 mod sim_git;

@@ -61,6 +61,7 @@ pub(crate) struct Cluster {
     pub(crate) images: Arc<ImageCatalog>,
     pub(crate) runtime: Runtime,
     pub(crate) events: Events,
+    pub(crate) server: ApiServer,
 }
 
 impl Cluster {
@@ -85,6 +86,7 @@ impl Cluster {
             images,
             runtime,
             events,
+            server,
         }
     }
 
