@@ -5,4 +5,5 @@ mod bed;
 mod blue_green;
 mod canary;
 mod routing;
+mod settled;
 mod timeline;

@@ -16,6 +16,16 @@ use tiphys::api::yaml;
 use tiphys::sim::controllers::rollouts::Rollouts;
 use tiphys::sim::kubelet::image::ImageProfile;
 
+const DEFINITIONS: [&str; 7] = [
+    "rollouts.yaml",
+    "analysisruns.yaml",
+    "analysistemplates.yaml",
+    "clusteranalysistemplates.yaml",
+    "experiments.yaml",
+    "gateway-api.yaml",
+    "istio.yaml",
+];
+
 /// A cluster whose Rollouts are worked on.
 pub(super) struct Bed {
     pub(super) cluster: Cluster,
@@ -145,9 +155,8 @@ impl Bed {
             cluster: Cluster::start(profiles),
         };
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo-data/crds");
-        for entry in std::fs::read_dir(folder).expect("the folder can be read") {
-            let path = entry.expect("an entry").path();
-            let text = std::fs::read_to_string(&path).expect("the file can be read");
+        for file in DEFINITIONS {
+            let text = std::fs::read_to_string(folder.join(file)).expect("the file can be read");
             let definitions: Vec<Value> = yaml::from_multi(&text).expect("good YAML");
             for definition in definitions {
                 bed.create(definition).await;
