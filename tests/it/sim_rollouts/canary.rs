@@ -98,6 +98,66 @@ async fn going_back_to_stable_in_the_middle_skips_the_steps() {
 }
 
 #[tokio::test]
+async fn an_undo_with_the_template_of_a_set_takes_that_set_again() {
+    let bed = Bed::start().await;
+    deployed(&bed, rollout(APP, 2, json!({"canary": {}}))).await;
+    let first = text(&bed.get(APP).await, "/status/stableRS").to_owned();
+    bed.set_image(APP, "demo-app:def456").await;
+    bed.cluster
+        .until("the second revision is stable", async || {
+            let now = bed.get(APP).await;
+            let changed = text(&now, "/status/stableRS") != first;
+            (changed && text(&now, "/status/phase") == "Healthy").then_some(())
+        })
+        .await;
+    let sets = bed.cluster.api::<ReplicaSet>();
+    let set = sets
+        .get(&format!("web-{first}"))
+        .await
+        .expect("the first set");
+    let mut template = json!(set.spec.and_then(|spec| spec.template));
+    if let Some(labels) = template["metadata"]["labels"].as_object_mut() {
+        labels.remove("rollouts-pod-template-hash");
+    }
+
+    let undo = json!([{"op": "replace", "path": "/spec/template", "value": template}]);
+    let undo = Patch::<()>::Json(serde_json::from_value(undo).expect("a JSON patch"));
+    let undone = bed
+        .rollouts()
+        .patch(APP, &PatchParams::default(), &undo)
+        .await;
+    undone.expect("the rollout is patched");
+
+    bed.cluster
+        .until("the first set is stable again", async || {
+            let now = bed.get(APP).await;
+            let back = text(&now, "/status/stableRS") == first;
+            (back && text(&now, "/status/phase") == "Healthy").then_some(())
+        })
+        .await;
+    let set = sets
+        .get(&format!("web-{first}"))
+        .await
+        .expect("the first set");
+    let annotations = set.metadata.annotations.unwrap_or_default();
+    let note = |name: &str| {
+        annotations
+            .get(&format!("rollout.argoproj.io/{name}"))
+            .cloned()
+    };
+    assert_eq!(note("revision").as_deref(), Some("3"));
+    assert_eq!(note("revision-history").as_deref(), Some("1"));
+    assert_eq!(
+        sets.list(&ListParams::default())
+            .await
+            .expect("sets")
+            .items
+            .len(),
+        2
+    );
+}
+
+#[tokio::test]
 async fn a_rollback_within_the_window_skips_the_steps_and_another_does_not() {
     let bed = Bed::start().await;
     let mut canary = rollout(APP, 2, stepped());

@@ -114,7 +114,6 @@ impl Pass<'_> {
         match status.pause(BLUE_GREEN_PAUSE) {
             // Without a condition but with the mark, somebody has just resumed.
             None if !status.controller_pause => self.pauses.add(BLUE_GREEN_PAUSE),
-            None => {}
             Some(_) if self.pauses.is_blue_green_over(&self.rollout, self.now) => {
                 self.pauses.remove(BLUE_GREEN_PAUSE);
             }
@@ -122,7 +121,7 @@ impl Pass<'_> {
                 let end = end_of(pause, i64::from(seconds));
                 self.look_at(end);
             }
-            Some(_) => {}
+            Some(_) | None => {}
         }
         if self.rollout.status.pause(BLUE_GREEN_PAUSE).is_none() && seconds > 0 {
             self.look_at(self.now + chrono::TimeDelta::seconds(i64::from(seconds)));

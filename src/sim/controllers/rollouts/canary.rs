@@ -113,7 +113,8 @@ impl Pass<'_> {
             .is_some_and(|canary| canary.dynamic_stable_scale);
         let stable_there =
             stable.is_some_and(|one| one.wanted == stable_goal && one.created == stable_goal);
-        if !(has_router && dynamic) && !stable_there {
+        let stable_counts = !(has_router && dynamic);
+        if stable_counts && !stable_there {
             return false;
         }
         let others = self.sets.others(&self.rollout);

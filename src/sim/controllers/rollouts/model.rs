@@ -62,6 +62,7 @@ pub struct RolloutSpec {
     pub analysis: Option<RunHistory>,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 pub(super) fn is_false(value: &bool) -> bool {
     !*value
 }

@@ -10,13 +10,14 @@ use super::replica_sets::{Sets, deadline_of};
 use super::run::Run;
 use super::{model, references, validation, workload};
 use crate::domain::clock::Clock;
-use crate::sim::apiserver::schema::FieldError;
+use crate::sim::apiserver::schema::{FieldError, core_types};
 use crate::sim::controllers::ownership::claim;
 use crate::sim::controllers::runtime::{Informer, ObjectKey, ReconcileError};
 use crate::sim::events::About;
 use crate::sim::rng::{fnv32a, safe_encode};
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
+use serde_json::json;
 use std::sync::Arc;
 
 pub(super) type Outcome<T = ()> = Result<T, ReconcileError>;
@@ -195,7 +196,8 @@ impl<'a> Pass<'a> {
             restarted_at: self.rollout.status.restarted_at.clone(),
             ..RolloutStatus::default()
         };
-        self.new.canary.weights = self.rollout.status.canary.weights.clone();
+        let weights = &self.rollout.status.canary.weights;
+        self.new.canary.weights.clone_from(weights);
         if self.rollout.is_fully_promoted() && self.is_aborted() {
             self.pauses.remove_abort();
         }
@@ -310,6 +312,9 @@ fn take(runs: &mut Vec<Arc<Run>>, name: Option<&str>) -> Option<Arc<Run>> {
 }
 
 /// Returns the letters that name a template among those of its Rollout.
+///
+/// Defaults are filled in first: a template taken back from a ReplicaSet, as an undo does, has them
+/// and is still the same one.
 fn template_hash(template: &PodTemplateSpec, collisions: Option<i32>) -> String {
     let mut template = template.clone();
     if let Some(meta) = &mut template.metadata {
@@ -318,9 +323,46 @@ fn template_hash(template: &PodTemplateSpec, collisions: Option<i32>) -> String 
             labels.remove(HASH_LABEL);
         }
     }
-    let mut bytes = serde_json::to_vec(&template).unwrap_or_default();
+    if let Some(spec) = &mut template.spec {
+        spec.service_account = None;
+    }
+    let mut set =
+        json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "spec": {"template": template}});
+    if let Some(kind) = core_types().find("apps", "v1", "ReplicaSet") {
+        kind.schema().default(&mut set);
+    }
+    let mut bytes = set["spec"]["template"].to_string().into_bytes();
     if let Some(collisions) = collisions {
         bytes.extend(collisions.to_le_bytes());
     }
     safe_encode(&fnv32a(&bytes).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_with_its_defaults_written_out_is_the_same() {
+        let short: PodTemplateSpec = serde_json::from_value(json!({
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {"containers": [{"name": "web", "image": "web:1"}]},
+        }))
+        .expect("a template");
+        let long: PodTemplateSpec = serde_json::from_value(json!({
+            "metadata": {"creationTimestamp": null, "labels": {"app": "web", HASH_LABEL: "abc"}},
+            "spec": {
+                "restartPolicy": "Always", "dnsPolicy": "ClusterFirst", "securityContext": {},
+                "schedulerName": "default-scheduler", "terminationGracePeriodSeconds": 30,
+                "containers": [{
+                    "name": "web", "image": "web:1", "imagePullPolicy": "IfNotPresent", "resources": {},
+                    "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File",
+                }],
+            },
+        }))
+        .expect("a template");
+
+        assert_eq!(template_hash(&short, None), template_hash(&long, None));
+        assert_ne!(template_hash(&short, None), template_hash(&short, Some(1)));
+    }
 }

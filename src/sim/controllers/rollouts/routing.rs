@@ -39,7 +39,7 @@ pub(super) fn watched_kinds() -> [ApiResource; 3] {
 /// The Rollout is routed by an object of this name.
 pub(super) fn names_route(rollout: &Rollout, name: &str) -> bool {
     gateway::route_names(rollout).iter().any(|one| one == name)
-        || istio::names(rollout).iter().any(|one| *one == name)
+        || istio::names(rollout).contains(&name)
 }
 
 /// What a router is asked for.

@@ -16,9 +16,8 @@ impl Pass<'_> {
         let old = &self.rollout.status;
         let mut new = self.new.clone();
         let set = self.sets.new_set();
-        new.current_pod_hash = set
-            .map_or(self.hash.as_str(), |set| hash_of(set))
-            .to_owned();
+        let hash = set.map_or(self.hash.as_str(), |set| hash_of(set));
+        hash.clone_into(&mut new.current_pod_hash);
         new.replicas = self.sets.created();
         new.updated_replicas = set.map_or(0, |set| size(set).created);
         new.ready_replicas = self.sets.ready();
@@ -34,7 +33,7 @@ impl Pass<'_> {
     pub(super) fn reset_status(&mut self, new: &mut RolloutStatus) {
         self.pauses.clear();
         self.pauses.remove_abort();
-        new.restarted_at = self.rollout.spec.restart_at.clone();
+        new.restarted_at.clone_from(&self.rollout.spec.restart_at);
         new.promote_full = false;
         new.blue_green.pre_promotion_analysis_run_status = None;
         new.blue_green.post_promotion_analysis_run_status = None;

@@ -11,6 +11,7 @@ use crate::sim::controllers::runtime::selector;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 const SAME_BLUE_GREEN: &str = "This rollout uses the same service for the active and preview services, but two different services are required.";
 const SAME_CANARY: &str = "This rollout uses the same service for the stable and canary services, but two different services are required.";
@@ -67,7 +68,7 @@ fn check_selector(rollout: &Rollout, template: &PodTemplateSpec) -> Checked {
             "Rollout has missing field '.spec.selector'",
         ));
     };
-    let terms = selector.match_labels.as_ref().map_or(0, |all| all.len())
+    let terms = selector.match_labels.as_ref().map_or(0, BTreeMap::len)
         + selector.match_expressions.as_ref().map_or(0, Vec::len);
     if terms == 0 {
         return Err(FieldError::invalid(

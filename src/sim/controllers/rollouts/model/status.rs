@@ -13,6 +13,7 @@ pub const INCONCLUSIVE_ANALYSIS: &str = "InconclusiveAnalysisRun";
 /// The pause after an experiment that is neither good nor bad.
 pub const INCONCLUSIVE_EXPERIMENT: &str = "InconclusiveExperiment";
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_zero(value: &i32) -> bool {
     *value == 0
 }

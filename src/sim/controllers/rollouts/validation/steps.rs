@@ -61,7 +61,8 @@ fn check_kind(step: &Step, at: &str) -> Checked {
         step.set_header_route.is_some(),
     );
     let (mirror, plugin) = (step.set_mirror_route.is_some(), step.plugin.is_some());
-    if !of_these.contains(&true) && !(scale || header || mirror || plugin) {
+    let others = [scale, header, mirror, plugin];
+    if !of_these.iter().chain(&others).any(|one| *one) {
         // Upstream asks here whether each one is missing.
         let value = "step.Experiment: true step.Pause: true step.SetWeight: true step.Analysis: true step.SetCanaryScale: true step.SetHeaderRoute: true step.SetMirrorRoutes: true step.Plugin: true";
         return Err(FieldError::invalid(at, &json!(value), ONE_KIND));
