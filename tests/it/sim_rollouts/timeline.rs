@@ -1,8 +1,12 @@
 //! One canary from its first deploy to both of its ends: the analysis succeeds, or it fails.
 
 use super::bed::{Bed, History, rollout, row, text};
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::ListParams;
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tiphys::sim::controllers::analysis::Analyses;
+use tiphys::sim::network::Network;
 
 const APP: &str = "demo-app";
 
@@ -25,6 +29,7 @@ fn canary() -> Value {
 }
 
 fn template() -> Value {
+    let query = "success_rate{hash=\"{{args.hash}}\"}";
     json!({
         "apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate",
         "metadata": {"name": "success-rate"},
@@ -33,10 +38,43 @@ fn template() -> Value {
             "metrics": [{
                 "name": "success-rate", "count": 3, "interval": "5s",
                 "successCondition": "result[0] >= 0.95",
-                "provider": {"prometheus": {"address": "http://prometheus", "query": "up{hash=\"{{args.hash}}\"}"}},
+                "provider": {"prometheus": {
+                    "address": "http://prometheus.monitoring.svc.cluster.local:9090",
+                    "query": query,
+                }},
             }],
         },
     })
+}
+
+/// A Prometheus that knows one number: how many percent of the requests succeed.
+#[derive(Clone)]
+struct SuccessRate(Arc<AtomicU64>);
+
+impl SuccessRate {
+    /// Serves it in a bed whose analyses are worked on.
+    fn serve(bed: &Bed, percent: u64) -> Self {
+        let rate = Self(Arc::new(AtomicU64::new(percent)));
+        let asked = rate.clone();
+        let answer = move || {
+            let value = asked.0.load(Ordering::Relaxed) as f64 / 100.0;
+            let sample = json!({"metric": {}, "value": [1_700_000_000, value.to_string()]});
+            let data = json!({"resultType": "vector", "result": [sample]});
+            async move { axum::Json(json!({"status": "success", "data": data})) }
+        };
+        let router = axum::Router::new().route("/api/v1/query", axum::routing::any(answer));
+        let cluster = &bed.cluster;
+        cluster
+            .server
+            .add_service_backend("monitoring", "prometheus", router);
+        let network = Network::of(cluster.server.clone()).expect("a network");
+        Analyses::start(&cluster.runtime, &cluster.events, network);
+        rate
+    }
+
+    fn be(&self, percent: u64) {
+        self.0.store(percent, Ordering::Relaxed);
+    }
 }
 
 /// Brings a canary to its analysis, row by row.
@@ -79,27 +117,24 @@ async fn until_analysis(bed: &Bed) -> (History, String) {
     (history, format!("{APP}-{hash}-2-3"))
 }
 
-/// Says how an analysis went, as the controller of analyses would.
-async fn settle(bed: &Bed, run: &str, status: Value) {
+/// Returns an analysis once it is in a phase.
+async fn until_run(bed: &Bed, run: &str, phase: &str) -> Value {
     let runs = bed.kind("argoproj.io/v1alpha1", "AnalysisRun");
     bed.cluster
-        .until("the analysis run is there", async || {
-            runs.get_opt(run).await.expect("the server answers")
+        .until(&format!("{run} is {phase}"), async || {
+            let found = runs.get_opt(run).await.expect("the server answers")?;
+            let found = serde_json::to_value(found).expect("JSON");
+            (text(&found, "/status/phase") == phase).then_some(found)
         })
-        .await;
-    let patch = Patch::Merge(json!({"status": status}));
-    let params = PatchParams::default();
-    runs.patch(run, &params, &patch)
         .await
-        .expect("the run is patched");
 }
 
 #[tokio::test]
 async fn a_canary_whose_analysis_succeeds_takes_over() {
     let bed = Bed::start().await;
+    SuccessRate::serve(&bed, 99);
     let (history, run) = until_analysis(&bed).await;
-    let runs = bed.kind("argoproj.io/v1alpha1", "AnalysisRun");
-    let made = serde_json::to_value(runs.get(&run).await.expect("the run")).expect("JSON");
+    let made = until_run(&bed, &run, "Running").await;
     let hash = text(&bed.get(APP).await, "/status/currentPodHash").to_owned();
     assert_eq!(
         made.pointer("/metadata/labels"),
@@ -111,7 +146,7 @@ async fn a_canary_whose_analysis_succeeds_takes_over() {
     assert_eq!(made.pointer("/spec/args/0/value"), Some(&json!(hash)));
     assert_eq!(text(&made, "/metadata/ownerReferences/0/kind"), "Rollout");
 
-    settle(&bed, &run, json!({"phase": "Successful"})).await;
+    until_run(&bed, &run, "Successful").await;
 
     bed.until_row(APP, &row("5/6", (60, 60), "Paused", "CanaryPauseStep"))
         .await;
@@ -148,10 +183,11 @@ async fn a_canary_whose_analysis_succeeds_takes_over() {
 #[tokio::test]
 async fn a_canary_whose_analysis_fails_goes_back_and_can_be_tried_again() {
     let bed = Bed::start().await;
+    let rate = SuccessRate::serve(&bed, 80);
     let (history, run) = until_analysis(&bed).await;
     let problem = "Metric \"success-rate\" assessed Failed due to failed (1) > failureLimit (0)";
 
-    settle(&bed, &run, json!({"phase": "Failed", "message": problem})).await;
+    until_run(&bed, &run, "Failed").await;
 
     let message = format!(
         "RolloutAborted: Rollout aborted update to revision 2: Step-based analysis phase error/failed: {problem}"
@@ -168,13 +204,13 @@ async fn a_canary_whose_analysis_fails_goes_back_and_can_be_tried_again() {
     assert_eq!(aborted.pointer("/status/abort"), Some(&json!(true)));
     assert!(aborted.pointer("/status/abortedAt").is_some());
 
+    rate.be(99);
     bed.patch_status(APP, json!({"abort": false})).await;
 
     bed.until_row(APP, &row("1/6", (20, 20), "Paused", "CanaryPauseStep"))
         .await;
     bed.promote(APP).await;
-    let again = format!("{run}.1");
-    settle(&bed, &again, json!({"phase": "Successful"})).await;
+    until_run(&bed, &format!("{run}.1"), "Successful").await;
     bed.until_row(APP, &row("6/6", (100, 100), "Healthy", ""))
         .await;
     history.assert_order(&[
