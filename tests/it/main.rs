@@ -44,6 +44,7 @@ mod sim_argocd;
 mod sim_delivery_canary;
 mod sim_git;
 mod sim_kustomize;
+mod sim_monitoring;
 mod sim_platform;
 mod sim_prometheus;
 mod sim_rollouts;

@@ -9,12 +9,24 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tiphys::domain::clock::Clock as _;
 use tiphys::sim::git::{Author, NewCommit};
+use tiphys::sim::scenario::Scenario;
 use tiphys::sim::{Pace, Simulation, SimulationOptions, scenario};
 
 const REPOSITORY: &str = "platform/demo-app";
 const STEP: Duration = Duration::from_millis(500);
 /// Looks that must find nothing to do before time goes on.
 const QUIET_LOOKS: u32 = 2;
+
+/// Returns the default scenario with one of its Applications, and nothing that happens by itself.
+pub(crate) fn only(application: &str) -> Scenario {
+    let mut scenario = scenario::load(scenario::DEFAULT, None).expect("a scenario");
+    scenario.manifests.retain(|object| {
+        object["kind"] != "Application" || object["metadata"]["name"] == application
+    });
+    scenario.syncs.clear();
+    scenario.faults.clear();
+    scenario
+}
 
 struct Delivery {
     simulation: Simulation,
@@ -25,13 +37,7 @@ struct Delivery {
 impl Delivery {
     /// Starts the default scenario with one of its Applications.
     async fn start(stage: &'static str, namespace: &'static str) -> Self {
-        let mut scenario = scenario::load(scenario::DEFAULT, None).expect("a scenario");
-        let name = format!("demo-app-{stage}");
-        scenario.manifests.retain(|object| {
-            object["kind"] != "Application" || object["metadata"]["name"] == name.as_str()
-        });
-        scenario.syncs.clear();
-        scenario.faults.clear();
+        let scenario = only(&format!("demo-app-{stage}"));
         let start = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
         let options = SimulationOptions {
             pace: Pace::Stepped { start },
