@@ -396,6 +396,9 @@ fn verb_of(
     given: &Parameters<'_>,
     kind_named: &impl Fn(&str) -> Option<GroupKind>,
 ) -> Result<Verb, WordsProblem> {
+    if is_for_rollouts(intent.word) {
+        return rollout_verb(intent, given);
+    }
     let switch = |switch: Switch| -> Result<Verb, WordsProblem> {
         let Some(on) = given.switch("on")? else {
             let sentence = format!("`{}` needs on=true or on=false", intent.word);
@@ -422,6 +425,21 @@ fn verb_of(
                 .unwrap_or(Cascade::Foreground),
         ),
         "confirm-deletion" => Verb::ConfirmDeletion,
+        "restart" => Verb::Restart,
+        "scale" => Verb::Scale {
+            replicas: given.number("replicas", "scale")?,
+        },
+        _ => Verb::Delete {
+            propagation: given
+                .choice("propagation", PROPAGATIONS)?
+                .unwrap_or(Propagation::Background),
+            force: given.switch("force")?.unwrap_or_default(),
+        },
+    })
+}
+
+fn rollout_verb(intent: &IntentWord, given: &Parameters<'_>) -> Result<Verb, WordsProblem> {
+    Ok(match intent.word {
         "promote" => Verb::Promote,
         "promote-full" => Verb::PromoteFull,
         "abort" => Verb::Abort,
@@ -434,7 +452,7 @@ fn verb_of(
                 None => None,
             },
         },
-        "set-image" => Verb::SetImage {
+        _ => Verb::SetImage {
             container: given.text("container").unwrap_or("*").into(),
             image: match given.text("image") {
                 Some(image) if !image.is_empty() => image.into(),
@@ -443,16 +461,6 @@ fn verb_of(
                     return Err(WordsProblem::new(sentence, Some(example(intent))));
                 }
             },
-        },
-        "restart" => Verb::Restart,
-        "scale" => Verb::Scale {
-            replicas: given.number("replicas", "scale")?,
-        },
-        _ => Verb::Delete {
-            propagation: given
-                .choice("propagation", PROPAGATIONS)?
-                .unwrap_or(Propagation::Background),
-            force: given.switch("force")?.unwrap_or_default(),
         },
     })
 }

@@ -356,6 +356,18 @@ fn print(
             replicas.available
         ),
     )?;
+    print_revisions(detail, now, out)?;
+    for finding in &detail.findings {
+        writeln!(out, "\n{}", super::sentence(finding))?;
+    }
+    Ok(())
+}
+
+fn print_revisions(
+    detail: &RolloutDetail,
+    now: DateTime<Utc>,
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
     for revision in &detail.revisions {
         writeln!(out, "\nrevision {}", revision.number)?;
         for set in &revision.replica_sets {
@@ -365,9 +377,6 @@ fn print(
             let cells = analysis_cells(run, now);
             writeln!(out, "  {}", harmless(&cells.join("  ")))?;
         }
-    }
-    for finding in &detail.findings {
-        writeln!(out, "\n{}", super::sentence(finding))?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use tiphys::domain::health::health_of;
 
 /// Agreement with Argo CD's scripts for custom kinds, in percent, that must not be lost again.
-const CUSTOM_FLOOR: f64 = 90.9;
+const CUSTOM_FLOOR: f64 = 90.97;
 
 /// Reads an oracle file as leniently as Go does; `None` when even that fails.
 fn parse(path: &Path) -> Option<Value> {
@@ -84,6 +84,8 @@ fn custom_kinds_agree_with_argo_cd_as_far_as_they_did() {
         );
     }
     println!("{percent:5.1} %  {agree:3} of {all:3}  all groups");
+    let (argo_agrees, argo) = groups.get("argoproj.io").copied().unwrap_or_default();
+    assert_eq!(argo_agrees, argo, "{}", wrong.join("\n"));
     assert!(
         percent >= CUSTOM_FLOOR,
         "{percent:.1} %\n{}",

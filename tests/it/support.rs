@@ -62,7 +62,6 @@ pub(crate) struct Cluster {
     pub(crate) server: ApiServer,
     pub(crate) runtime: Runtime,
     pub(crate) events: Events,
-    pub(crate) server: ApiServer,
 }
 
 impl Cluster {
@@ -88,7 +87,6 @@ impl Cluster {
             server,
             runtime,
             events,
-            server,
         }
     }
 
