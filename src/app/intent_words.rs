@@ -4,14 +4,18 @@
 //! `scale deployment/shop/api replicas=3`. A name without a kind is an Application for the intents
 //! of Applications, and a Rollout for those of Rollouts. Nothing is guessed: a word that is not known is refused with the nearest one.
 
+mod rollouts;
 mod silences;
+
+pub use rollouts::is_for_rollouts;
 
 use super::screens::applications;
 use super::words::nearest;
 use crate::domain::application::Refresh;
 use crate::domain::intent::{Cascade, Propagation, Switch, SyncRequest, SyncResource, Verb};
-use crate::domain::kind::{ARGO, info_named};
+use crate::domain::kind::info_named;
 use crate::domain::object::{GroupKind, Text};
+use rollouts::{for_kind, is_analysis, rollout_verb, rollouts};
 
 /// An intent as it was typed; the caller adds the cluster and the uid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,40 +193,6 @@ pub fn parse(
         namespace,
         name,
     })
-}
-
-/// Two words mean something else for the kinds of Argo Rollouts.
-fn for_kind(verb: Verb, kind: &GroupKind) -> Verb {
-    if verb == Verb::Terminate && is_analysis(kind) {
-        return Verb::TerminateAnalysis;
-    }
-    if verb == Verb::Restart && *kind == rollouts() {
-        return Verb::RestartRollout;
-    }
-    verb
-}
-
-fn is_analysis(kind: &GroupKind) -> bool {
-    kind.is(ARGO, "AnalysisRun") || kind.is(ARGO, "Experiment")
-}
-
-fn rollouts() -> GroupKind {
-    GroupKind::new(ARGO, "Rollout")
-}
-
-/// Returns whether an intent is for Rollouts and nothing else.
-pub fn is_for_rollouts(word: &str) -> bool {
-    const WORDS: [&str; 8] = [
-        "promote",
-        "promote-full",
-        "abort",
-        "retry",
-        "pause",
-        "resume",
-        "undo",
-        "set-image",
-    ];
-    WORDS.contains(&word)
 }
 
 fn example(intent: &IntentWord) -> String {
@@ -434,33 +404,6 @@ fn verb_of(
                 .choice("propagation", PROPAGATIONS)?
                 .unwrap_or(Propagation::Background),
             force: given.switch("force")?.unwrap_or_default(),
-        },
-    })
-}
-
-fn rollout_verb(intent: &IntentWord, given: &Parameters<'_>) -> Result<Verb, WordsProblem> {
-    Ok(match intent.word {
-        "promote" => Verb::Promote,
-        "promote-full" => Verb::PromoteFull,
-        "abort" => Verb::Abort,
-        "retry" => Verb::Retry,
-        "pause" => Verb::Pause,
-        "resume" => Verb::Resume,
-        "undo" => Verb::Undo {
-            revision: match given.text("revision") {
-                Some(_) => Some(given.number("revision", "undo")?),
-                None => None,
-            },
-        },
-        _ => Verb::SetImage {
-            container: given.text("container").unwrap_or("*").into(),
-            image: match given.text("image") {
-                Some(image) if !image.is_empty() => image.into(),
-                Some(_) | None => {
-                    let sentence = "`set-image` needs image=".to_owned();
-                    return Err(WordsProblem::new(sentence, Some(example(intent))));
-                }
-            },
         },
     })
 }

@@ -1,7 +1,8 @@
 //! What an intent will do, in sentences: the platform's answer to "what happens next".
 
+use crate::domain::alert::Matcher;
 use crate::domain::application::{Application, OperationView, Refresh};
-use crate::domain::intent::{Cascade, Intent, Propagation, Switch, SyncRequest, Verb};
+use crate::domain::intent::{Cascade, Intent, Propagation, SilenceRequest, Switch, SyncRequest, Verb};
 
 /// Returns what the controller will do, given what is known of the Application.
 pub(super) fn preview(intent: &Intent, app: Option<&Application>) -> Vec<String> {
@@ -56,21 +57,19 @@ pub(super) fn preview(intent: &Intent, app: Option<&Application>) -> Vec<String>
             "What is being measured ends; metrics without a verdict count as Successful."
                 .to_owned(),
         ],
-        Verb::Silence(request) => {
-            let matchers = request
-                .matchers
-                .iter()
-                .map(crate::domain::alert::Matcher::words);
-            vec![format!(
-                "Alerts with {} stay quiet for {}.",
-                matchers.collect::<Vec<_>>().join(", "),
-                crate::domain::duration::short_span(chrono::TimeDelta::seconds(i64::from(
-                    request.length_seconds
-                )))
-            )]
-        }
+        Verb::Silence(request) => vec![silence_preview(request)],
         Verb::ExpireSilence => vec!["Alerts that it kept quiet ring again.".to_owned()],
     }
+}
+
+fn silence_preview(request: &SilenceRequest) -> String {
+    let matchers: Vec<String> = request.matchers.iter().map(Matcher::words).collect();
+    let length = TimeDelta::seconds(i64::from(request.length_seconds));
+    format!(
+        "Alerts with {} stay quiet for {}.",
+        matchers.join(", "),
+        short_span(length)
+    )
 }
 
 fn sync_preview(request: &SyncRequest, app: Option<&Application>) -> Vec<String> {
