@@ -379,7 +379,11 @@ fn silence_takes_the_alert_and_needs_a_comment() {
     };
     assert_eq!(request.length_seconds, 7_200);
     assert_eq!(&*request.comment, "looking into it");
-    let words: Vec<String> = request.matchers.iter().map(|one| one.words()).collect();
+    let words: Vec<String> = request
+        .matchers
+        .iter()
+        .map(tiphys::domain::alert::Matcher::words)
+        .collect();
     assert!(
         words.contains(&"alertname=\"HighErrorRate\"".to_owned()),
         "{words:?}"

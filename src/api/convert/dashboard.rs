@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn panels_variables_and_range_are_read() {
-        let json = r##"{"uid":"u","title":"Shop","time":{"from":"now-6h"},"panels":[
+        let json = r#"{"uid":"u","title":"Shop","time":{"from":"now-6h"},"panels":[
             {"id":1,"type":"row","title":"R","gridPos":{"h":1,"w":24,"x":0,"y":0},"panels":[
               {"id":2,"type":"timeseries","title":"Rate","gridPos":{"h":8,"w":12,"x":0,"y":1},
                "fieldConfig":{"defaults":{"unit":"reqps","thresholds":{"steps":[
@@ -277,7 +277,7 @@ mod tests {
             {"name":"ns","type":"query","query":{"query":"label_values(up, namespace)"},
              "current":{"value":["a","b"]},"multi":true},
             {"name":"step","type":"interval","query":"1m,5m"},
-            {"name":"c","type":"constant","query":"7"}]}}"##;
+            {"name":"c","type":"constant","query":"7"}]}}"#;
 
         let read = dashboard(json, "file").expect("a dashboard");
 

@@ -39,7 +39,10 @@ pub fn is_for_rollouts(word: &str) -> bool {
     WORDS.contains(&word)
 }
 
-pub(super) fn rollout_verb(intent: &IntentWord, given: &Parameters<'_>) -> Result<Verb, WordsProblem> {
+pub(super) fn rollout_verb(
+    intent: &IntentWord,
+    given: &Parameters<'_>,
+) -> Result<Verb, WordsProblem> {
     Ok(match intent.word {
         "promote" => Verb::Promote,
         "promote-full" => Verb::PromoteFull,

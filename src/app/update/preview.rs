@@ -2,7 +2,10 @@
 
 use crate::domain::alert::Matcher;
 use crate::domain::application::{Application, OperationView, Refresh};
-use crate::domain::intent::{Cascade, Intent, Propagation, SilenceRequest, Switch, SyncRequest, Verb};
+use crate::domain::duration::short_span;
+use crate::domain::intent::{
+    Cascade, Intent, Propagation, SilenceRequest, Switch, SyncRequest, Verb,
+};
 
 /// Returns what the controller will do, given what is known of the Application.
 pub(super) fn preview(intent: &Intent, app: Option<&Application>) -> Vec<String> {
@@ -64,7 +67,7 @@ pub(super) fn preview(intent: &Intent, app: Option<&Application>) -> Vec<String>
 
 fn silence_preview(request: &SilenceRequest) -> String {
     let matchers: Vec<String> = request.matchers.iter().map(Matcher::words).collect();
-    let length = TimeDelta::seconds(i64::from(request.length_seconds));
+    let length = chrono::TimeDelta::seconds(i64::from(request.length_seconds));
     format!(
         "Alerts with {} stay quiet for {}.",
         matchers.join(", "),
