@@ -64,14 +64,14 @@ async fn a_client_certificate_names_its_user() {
     let server = server();
     let listening = server.listen_tls(loopback()).await.expect("listening");
     let kubeconfig = server
-        .kubeconfig_with_certificate(&listening, User::admin("anna"))
+        .kubeconfig_with_certificate(&listening, User::admin("oncall"))
         .expect("a certificate");
 
     let client = client_of(&kubeconfig).await;
 
     let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
     let me = post_raw(&client, path, &json!({})).await.expect("answered");
-    assert_eq!(me["status"]["userInfo"]["username"], "anna");
+    assert_eq!(me["status"]["userInfo"]["username"], "oncall");
 }
 
 #[tokio::test]
@@ -88,21 +88,21 @@ async fn a_restricted_user_may_what_the_roles_grant() {
         .expect("a role");
     let binding = json!({
         "metadata": {"name": "readers"},
-        "subjects": [{"kind": "User", "name": "anna", "apiGroup": "rbac.authorization.k8s.io"}],
+        "subjects": [{"kind": "User", "name": "oncall", "apiGroup": "rbac.authorization.k8s.io"}],
         "roleRef": {"kind": "Role", "name": "reader", "apiGroup": "rbac.authorization.k8s.io"},
     });
     post_raw(&admin, &format!("{rbac}/rolebindings"), &binding)
         .await
         .expect("a binding");
 
-    let anna = server.client_as(User::new("anna", &[]));
-    let maps: Api<ConfigMap> = Api::namespaced(anna.clone(), "default");
+    let oncall = server.client_as(User::new("oncall", &[]));
+    let maps: Api<ConfigMap> = Api::namespaced(oncall.clone(), "default");
     let may = maps.list(&ListParams::default()).await;
     let may_not = maps.get("x").await.expect_err("refused");
     let review = json!({"spec": {"resourceAttributes": {
         "verb": "list", "resource": "configmaps", "namespace": "default"}}});
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-    let answer = post_raw(&anna, path, &review).await.expect("answered");
+    let answer = post_raw(&oncall, path, &review).await.expect("answered");
 
     assert!(may.is_ok());
     let kube::Error::Api(status) = may_not else {
@@ -111,7 +111,7 @@ async fn a_restricted_user_may_what_the_roles_grant() {
     assert_eq!(status.code, 403);
     assert_eq!(
         status.message,
-        "configmaps \"x\" is forbidden: User \"anna\" cannot get resource \"configmaps\" in API \
+        "configmaps \"x\" is forbidden: User \"oncall\" cannot get resource \"configmaps\" in API \
          group \"\" in the namespace \"default\""
     );
     assert_eq!(answer["status"]["allowed"], true);

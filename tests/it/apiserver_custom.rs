@@ -163,7 +163,7 @@ async fn server_side_apply_reports_who_owns_a_field() {
         let widgets = widgets.clone();
         async move { widgets.patch("w", &params, &Patch::Apply(object)).await }
     };
-    apply("anna", 1, false).await.expect("created");
+    apply("oncall", 1, false).await.expect("created");
 
     let refused = apply("bert", 2, false).await.expect_err("a conflict");
     let forced = apply("bert", 2, true).await.expect("forced");
@@ -174,7 +174,7 @@ async fn server_side_apply_reports_who_owns_a_field() {
     assert_eq!(status.code, 409);
     assert_eq!(
         status.message,
-        "Apply failed with 1 conflict: conflict with \"anna\": .spec.size"
+        "Apply failed with 1 conflict: conflict with \"oncall\": .spec.size"
     );
     assert_eq!(forced.data["spec"]["size"], 2);
 }

@@ -70,7 +70,7 @@ impl Cockpit {
                 cluster: cluster(),
                 context: "dev".into(),
                 server: "https://dev.example".into(),
-                user: "anna".into(),
+                user: "oncall".into(),
                 server_version: "v1.33.2".into(),
                 argocd_version: "v3.1.0".into(),
                 automated_enabled: true,
@@ -348,7 +348,7 @@ pub fn detail(app: &Application) -> ApplicationDetail {
                 sources: app.sources.clone(),
                 deployed_at: Some(epoch()),
                 started_at: None,
-                initiated_by: "anna".into(),
+                initiated_by: "oncall".into(),
             })
             .collect(),
         results: Vec::new(),

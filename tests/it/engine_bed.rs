@@ -39,7 +39,7 @@ pub(crate) fn context() -> ContextInfo {
         name: "test".into(),
         cluster: "test".into(),
         server: "https://kubernetes.default.svc".into(),
-        user: "anna".into(),
+        user: "oncall".into(),
         namespace: "team".into(),
         current: true,
     }
@@ -230,7 +230,7 @@ impl Bed {
         let server = Self::server().await;
         Self {
             client: server.client("admin"),
-            platform: Arc::new(OneClient(server.client("anna"))),
+            platform: Arc::new(OneClient(server.client("oncall"))),
             server,
             _folder: None,
         }

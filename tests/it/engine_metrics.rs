@@ -81,7 +81,7 @@ fn silence(state: &str) -> Value {
     json!({"id": "s1", "status": {"state": state}, "matchers": [
         {"name": "alertname", "value": "Slow", "isRegex": false, "isEqual": true}],
         "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2999-01-01T00:00:00Z",
-        "createdBy": "anna", "comment": "known"})
+        "createdBy": "oncall", "comment": "known"})
 }
 
 async fn one_silence(State(fake): State<Shared>) -> Json<Value> {

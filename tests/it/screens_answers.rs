@@ -234,7 +234,7 @@ fn detail(object: &ObjectRef) -> ApplicationDetail {
             sources: row.sources.clone(),
             deployed_at: Some(ago((7 - id) * 86_400)),
             started_at: Some(ago((7 - id) * 86_400 + 14)),
-            initiated_by: if id % 2 == 0 { "automated" } else { "anna" }.into(),
+            initiated_by: if id % 2 == 0 { "automated" } else { "oncall" }.into(),
         })
         .collect();
     ApplicationDetail {
@@ -436,7 +436,7 @@ fn contexts() -> Vec<ContextInfo> {
             name: (*name).into(),
             cluster: (*name).into(),
             server: format!("https://{name}.example.com:6443").into(),
-            user: "anna".into(),
+            user: "oncall".into(),
             namespace: "default".into(),
             current: *current,
         })

@@ -525,7 +525,7 @@ pub(crate) fn alerts() -> AlertBoard {
             matchers: vec![Matcher::equal("alertname", "CertificateExpires")],
             starts: Some(ago(3_600)),
             ends: Some(now() + TimeDelta::minutes(83)),
-            created_by: "anna".into(),
+            created_by: "oncall".into(),
             comment: "renewal is on its way".into(),
         }],
         notes: Vec::new(),

@@ -188,7 +188,7 @@ fn ledger_and_toasts() {
             detail: text("compared again at 3f2a91c"),
         });
         desk.keys("j shift-r").all_intents(&Stage::Failed {
-            sentence: text("cannot refresh `argocd/checkout-staging`: forbidden for user `anna`"),
+            sentence: text("cannot refresh `argocd/checkout-staging`: forbidden for user `oncall`"),
             hint: Some(text("ask for `patch applications.argoproj.io`")),
         });
         desk.command("ledger");

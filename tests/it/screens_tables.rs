@@ -120,7 +120,7 @@ fn loading_applications() {
 #[test]
 fn forbidden_applications() {
     let mut state = connected(NARROW);
-    let reason = "cannot list applications.argoproj.io: forbidden for user `dev-anna` (needs `list applications.argoproj.io`)";
+    let reason = "cannot list applications.argoproj.io: forbidden for user `dev-oncall` (needs `list applications.argoproj.io`)";
     applications_are(
         &mut state,
         Freshness::Forbidden {
@@ -185,7 +185,7 @@ fn no_kubeconfig_offers_the_demo() {
     state.link.freshness.clear();
     let finding = Finding::new(
         Severity::Error,
-        "cannot read a kubeconfig: `/home/anna/.kube/config` does not exist",
+        "cannot read a kubeconfig: `/home/oncall/.kube/config` does not exist",
     );
     state.link.nothing = Some(finding.with_hint("name one with --kubeconfig or KUBECONFIG"));
     insta::assert_snapshot!(shown(&state));

@@ -24,7 +24,7 @@ fn context(name: &str) -> ContextInfo {
         name: name.into(),
         cluster: name.into(),
         server: "https://x.example".into(),
-        user: "anna".into(),
+        user: "oncall".into(),
         namespace: "default".into(),
         current: false,
     }

@@ -95,7 +95,8 @@ fn threshold_in(clause: &str, of_success: bool) -> Option<Threshold> {
         Some((left, *comparison, right))
     })?;
     let bare = |text: &str| text.trim_matches([' ', '(', ')', '!']).parse::<f64>().ok();
-    let is_result = |text: &str| text.contains("result");
+    // `#` is each of many values in turn, which is not the value that a chart shows.
+    let is_result = |text: &str| text.contains("result") && !text.contains('#');
     let (comparison, value) = match (bare(left), bare(right)) {
         (None, Some(value)) if is_result(left) => (comparison, value),
         (Some(value), None) if is_result(right) => (comparison.turned(), value),

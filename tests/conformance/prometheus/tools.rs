@@ -161,7 +161,7 @@ async fn amtool_silences_an_alert() {
         "silence",
         "add",
         &url,
-        "--author=anna",
+        "--author=oncall",
         "--comment=known",
         "alertname=Many",
         "pod=a",
@@ -170,7 +170,7 @@ async fn amtool_silences_an_alert() {
     let after = run(&amtool, &alerts, "").await;
     assert!(!after.contains("Many"), "{after}");
     let listed = run(&amtool, &["silence", "query", &url], "").await;
-    assert!(listed.contains("anna"), "{listed}");
+    assert!(listed.contains("oncall"), "{listed}");
     run(&amtool, &["silence", "expire", &url, id.trim()], "").await;
     let again = run(&amtool, &alerts, "").await;
     assert!(again.contains("Many"), "{again}");

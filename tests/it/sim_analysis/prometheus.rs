@@ -11,7 +11,7 @@ async fn good_values_make_a_run_successful() {
         "provider": {"prometheus": {
             "query": "sum(rate(ok{app=\"{{args.app}}\"}[1m]))",
             "headers": [{"key": "X-Scope-OrgID", "value": "{{args.app}}"}],
-            "authentication": {"basicAuth": {"username": "anna", "password": "secret"}},
+            "authentication": {"basicAuth": {"username": "oncall", "password": "secret"}},
         }},
     });
     bed.run(

@@ -22,7 +22,7 @@ async fn a_value_is_taken_out_of_json_and_secrets_stay_secret() {
         json!({
             "name": name, "successCondition": "result.ok && result.rate >= 0.95", "consecutiveErrorLimit": 0,
             "provider": {"web": {
-                "url": url, "method": "POST", "jsonBody": {"who": "anna"}, "jsonPath": "{$.data}",
+                "url": url, "method": "POST", "jsonBody": {"who": "oncall"}, "jsonPath": "{$.data}",
                 "headers": [{"key": "Authorization", "value": "Bearer {{args.token}}"}],
             }},
         })
@@ -47,7 +47,7 @@ async fn a_value_is_taken_out_of_json_and_secrets_stay_secret() {
     let asked = server.asked();
     assert_eq!(
         (asked[0].method.as_str(), asked[0].body.as_str()),
-        ("POST", r#"{"who":"anna"}"#)
+        ("POST", r#"{"who":"oncall"}"#)
     );
     assert_eq!(asked[0].headers["authorization"], "Bearer s3cr3t");
     assert_eq!(asked[0].headers["content-type"], "application/json");

@@ -161,7 +161,7 @@ impl Rig {
     }
 
     pub(super) fn commit(&self, files: &[(&str, String)]) -> String {
-        let mut commit = NewCommit::new(Author::new("Anna", "anna@example.com"), "Change");
+        let mut commit = NewCommit::new(Author::new("Anna", "oncall@example.com"), "Change");
         for (path, text) in files {
             commit = commit.write(*path, text.clone());
         }
@@ -172,7 +172,8 @@ impl Rig {
     }
 
     pub(super) fn remove(&self, path: &str) {
-        let commit = NewCommit::new(Author::new("Anna", "anna@example.com"), "Remove").remove(path);
+        let commit =
+            NewCommit::new(Author::new("Anna", "oncall@example.com"), "Remove").remove(path);
         self.git.commit_files(REPO, &commit).expect("a commit");
     }
 
@@ -245,7 +246,7 @@ impl Rig {
     }
 
     pub(super) async fn sync_with(&self, name: &str, mut operation: Value) {
-        operation["initiatedBy"] = json!({"username": "anna"});
+        operation["initiatedBy"] = json!({"username": "oncall"});
         self.patch_app(
             name,
             json!({"operation": operation, "status": {"operationState": null}}),

@@ -82,7 +82,7 @@ fn silence(bed: &Bed, name: &str) -> Value {
         "matchers": [{ "name": "alertname", "value": name, "isRegex": false }],
         "startsAt": now.to_rfc3339(),
         "endsAt": (now + chrono::TimeDelta::hours(1)).to_rfc3339(),
-        "createdBy": "anna", "comment": "known",
+        "createdBy": "oncall", "comment": "known",
     })
 }
 

@@ -6,7 +6,7 @@ use crate::domain::object::GroupKind;
 
 fn asker() -> Asker {
     Asker {
-        username: String::from("anna"),
+        username: String::from("oncall"),
         request: String::from("r1"),
     }
 }
@@ -43,7 +43,7 @@ fn a_sync_copies_options_and_retry_and_clears_the_old_state() {
         json!({
             "metadata": {"resourceVersion": "7"},
             "operation": {
-                "initiatedBy": {"username": "anna"},
+                "initiatedBy": {"username": "oncall"},
                 "info": [{"name": "Request", "value": "r1"}],
                 "retry": {"limit": 3},
                 "sync": {"prune": false, "syncStrategy": {"hook": {}},

@@ -421,13 +421,13 @@ mod tests {
             make!({"spec": {"revisionHistoryLimit": 2}, "status": {"history": old}}),
         ));
         let state = make!({"startedAt": "x", "syncResult": {"revision": "abc", "source": {"repoURL": "r"}},
-            "operation": {"initiatedBy": {"username": "anna"}}});
+            "operation": {"initiatedBy": {"username": "oncall"}}});
 
         let history = history(&app, &state, DateTime::UNIX_EPOCH);
 
         let ids: Vec<_> = history.iter().map(|entry| entry["id"].clone()).collect();
         assert_eq!(ids, [make!(5), make!(6)]);
-        assert_eq!(history[1]["initiatedBy"]["username"], "anna");
+        assert_eq!(history[1]["initiatedBy"]["username"], "oncall");
         assert_eq!(history[1]["revision"], "abc");
     }
 

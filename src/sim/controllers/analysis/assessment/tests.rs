@@ -1,3 +1,5 @@
+//! Assessments of runs, as measurements come in.
+
 use super::*;
 use crate::sim::controllers::analysis::metric::read_all;
 use crate::sim::controllers::analysis::model::Lifetime;

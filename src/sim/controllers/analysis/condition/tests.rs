@@ -1,3 +1,5 @@
+//! Conditions and what they come to.
+
 use super::*;
 use chrono::TimeDelta;
 
