@@ -18,6 +18,7 @@ pub mod platform;
 pub mod prometheus;
 pub mod rng;
 pub mod scenario;
+pub mod steps;
 pub mod traffic;
 pub mod webhook;
 

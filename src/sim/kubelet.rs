@@ -15,6 +15,7 @@ mod probe;
 mod read_logs;
 mod references;
 mod status;
+mod step;
 
 pub use node::NodeShape;
 
@@ -26,10 +27,11 @@ use crate::sim::controllers::runtime::{
 };
 use crate::sim::events::{About, Events, Recorder};
 use crate::sim::rng::Seed;
+use crate::sim::steps::{Doer, Steps, Turn, task_result};
 use chrono::{DateTime, TimeDelta, Utc};
 use image::ImageSource;
 use k8s_openapi::api::core::v1::{Node, Pod};
-use kube::api::DeleteParams;
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, PostParams};
 use pod::{PodRun, Stage};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -51,6 +53,8 @@ pub struct KubeletOptions {
     pub images: Arc<dyn ImageSource>,
     /// The version it reports, such as `v1.33.2`.
     pub version: String,
+    /// What containers do that are steps.
+    pub steps: Steps,
 }
 
 /// The kubelet of all nodes. Clones share it.
@@ -157,7 +161,11 @@ impl Kubelet {
             self.report(key, pod, (run, node), now).await?;
             return Ok(Requeue::After(MOUNT_RETRY));
         }
-        let due = self.advance(pod, &mut run, (node, &missing.containers), now);
+        let mut due = self.advance(pod, &mut run, (node, &missing.containers), now);
+        while let Some(done) = self.carry_out(pod, &run).await? {
+            self.finish_step(pod, &mut run, (node, &missing.containers), done);
+            due = self.advance(pod, &mut run, (node, &missing.containers), now);
+        }
         self.report(key, pod, (run, node), now).await?;
         Ok(Requeue::OnChange.or_at(due))
     }
@@ -166,9 +174,29 @@ impl Kubelet {
         &self,
         pod: &Pod,
         run: &mut PodRun,
-        (node, missing): (usize, &HashMap<String, String>),
+        on: (usize, &HashMap<String, String>),
         now: DateTime<Utc>,
     ) -> Option<DateTime<Utc>> {
+        self.on_stage(pod, on, |stage| run.advance(stage, now))
+    }
+
+    fn finish_step(
+        &self,
+        pod: &Pod,
+        run: &mut PodRun,
+        on: (usize, &HashMap<String, String>),
+        (name, said): (String, Result<Vec<String>, String>),
+    ) {
+        self.on_stage(pod, on, |stage| run.finish_step(stage, &name, said));
+    }
+
+    /// Does something to a pod and tells the Events that come of it.
+    fn on_stage<T>(
+        &self,
+        pod: &Pod,
+        (node, missing): (usize, &HashMap<String, String>),
+        act: impl FnOnce(&mut Stage<'_>) -> T,
+    ) -> T {
         let name = self.node_name(node);
         let mut on_node = self
             .0
@@ -182,8 +210,9 @@ impl Kubelet {
             missing,
             seed: self.0.seed,
             said: Vec::new(),
+            steps: &self.0.options.steps,
         };
-        let due = run.advance(&mut stage, now);
+        let done = act(&mut stage);
         let said = stage.said;
         drop(on_node);
         let recorder = self.0.recorder.on_host(name);
@@ -194,7 +223,75 @@ impl Kubelet {
             }
             recorder.record(about, one.warning, (one.reason, one.message), one.at);
         }
-        due
+        done
+    }
+
+    /// Carries out what the first finishing step does outside of its pod; none is finishing: none.
+    async fn carry_out(
+        &self,
+        pod: &Pod,
+        run: &PodRun,
+    ) -> Result<Option<(String, Result<Vec<String>, String>)>, ReconcileError> {
+        let Some(container) = run.finishing().into_iter().next() else {
+            return Ok(None);
+        };
+        let name = container.name.clone();
+        let Some(step) = &container.step else {
+            return Ok(Some((name, Ok(Vec::new()))));
+        };
+        if step.note.turn == Turn::Last {
+            self.report_outputs(pod, run).await?;
+            return Ok(Some((name, Ok(Vec::new()))));
+        }
+        let mut lines = Vec::new();
+        if step.behaviour.exit_code == 0 {
+            let doer = Doer {
+                namespace: pod.metadata.namespace.clone().unwrap_or_default(),
+                pod: pod.metadata.name.clone().unwrap_or_default(),
+                container: name.clone(),
+            };
+            for effect in step.behaviour.effects.clone() {
+                let effects = self.0.options.steps.effects();
+                match effects.carry_out(effect, doer.clone()).await {
+                    Ok(said) => lines.extend(said),
+                    Err(refusal) => return Ok(Some((name, Err(refusal)))),
+                }
+            }
+        }
+        Ok(Some((name, Ok(lines))))
+    }
+
+    /// Writes what the steps of a Workflow's pod put out where its controller finds it.
+    async fn report_outputs(&self, pod: &Pod, run: &PodRun) -> Result<(), ReconcileError> {
+        let mut steps = run.main.iter().filter_map(|run| run.step.as_ref());
+        let Some(step) = steps.find(|step| step.note.turn != Turn::Last) else {
+            return Ok(());
+        };
+        let Some(result) = task_result(pod, &step.report()) else {
+            return Ok(());
+        };
+        let doing = || "create a WorkflowTaskResult".to_owned();
+        let Ok(object) = serde_json::from_value::<DynamicObject>(result) else {
+            return Ok(());
+        };
+        let resource = ApiResource {
+            group: "argoproj.io".to_owned(),
+            version: "v1alpha1".to_owned(),
+            api_version: "argoproj.io/v1alpha1".to_owned(),
+            kind: "WorkflowTaskResult".to_owned(),
+            plural: "workflowtaskresults".to_owned(),
+        };
+        let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+        let client = self.0.pods.informer().client().clone();
+        let api = Api::<DynamicObject>::namespaced_with(client, namespace, &resource);
+        match api.create(&PostParams::default(), &object).await {
+            Ok(_) => Ok(()),
+            Err(source) => match ReconcileError::api(doing(), source) {
+                // It was reported before, or the Workflow is not there any more.
+                error if error.is_conflict() || error.is_not_found() => Ok(()),
+                error => Err(error),
+            },
+        }
     }
 
     async fn report(

@@ -18,6 +18,7 @@ pub use model::{Component, Fault, FaultEffect, ObjectName, Repository, SeedCommi
 use crate::domain::nearest::nearest;
 use crate::sim::files::{FileTree, MemoryFiles};
 use crate::sim::kubelet::image::ImageProfile;
+use crate::sim::steps::StepProfile;
 use crate::sim::traffic::TrafficShape;
 use serde_json::Value;
 use std::fmt;
@@ -103,6 +104,8 @@ pub struct Scenario {
     pub registries: Vec<String>,
     pub images: Vec<String>,
     pub profiles: Vec<ImageProfile>,
+    /// What the steps of Workflows and TaskRuns do.
+    pub steps: Vec<StepProfile>,
     /// The requests that services get.
     pub traffic: Vec<TrafficShape>,
     pub repositories: Vec<Repository>,

@@ -21,6 +21,7 @@ use tiphys::sim::events::Events;
 use tiphys::sim::kubelet::image::{ImageCatalog, ImageProfile};
 use tiphys::sim::kubelet::{KubeletOptions, NodeShape};
 use tiphys::sim::rng::Seed;
+use tiphys::sim::steps::Steps;
 
 /// How far platform time moves between two looks.
 const STEP: Duration = Duration::from_millis(100);
@@ -77,6 +78,7 @@ impl Cluster {
             nodes: NodeShape::three_workers(),
             images: Arc::clone(&images) as Arc<_>,
             version: "v1.33.4".into(),
+            steps: Steps::default(),
         };
         let kubelet = start_kubernetes(&runtime, &events, kubelet, String::new());
         server.set_pod_logs(Arc::new(kubelet));

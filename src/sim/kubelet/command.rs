@@ -17,13 +17,19 @@ pub(super) struct Outcome {
 
 /// Returns what a container's command does, if all of it can be followed.
 pub(super) fn follow(container: &Container) -> Option<Outcome> {
-    let words: Vec<&str> = container
+    let words: Vec<String> = container
         .command
         .iter()
         .flatten()
         .chain(container.args.iter().flatten())
-        .map(String::as_str)
+        .cloned()
         .collect();
+    follow_words(&words)
+}
+
+/// Returns what a command does, if all of it can be followed.
+pub(super) fn follow_words(words: &[String]) -> Option<Outcome> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let shell = words.first()?.rsplit('/').next().unwrap_or_default();
     if matches!(shell, "sh" | "bash" | "ash") {
         let flag = words.get(1)?;
@@ -37,7 +43,8 @@ pub(super) fn follow(container: &Container) -> Option<Outcome> {
     Some(outcome)
 }
 
-fn script(text: &str) -> Option<Outcome> {
+/// Returns what a shell script does, if all of it can be followed.
+pub(super) fn script(text: &str) -> Option<Outcome> {
     let mut outcome = Outcome::default();
     for line in text.split(['\n', ';']).flat_map(|line| line.split("&&")) {
         let words: Vec<&str> = line.split_whitespace().collect();

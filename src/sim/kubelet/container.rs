@@ -7,6 +7,7 @@
 use super::command;
 use super::image::{ImageProfile, ImageSource, PullOutcome, full_reference, is_moving, is_valid};
 use super::probe::Plan;
+use super::step::{self, StepRun};
 use crate::sim::controllers::runtime::time::seconds;
 use crate::sim::rng::{Rng, Seed};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -30,6 +31,8 @@ pub(super) struct Ended {
     pub(super) started: DateTime<Utc>,
     pub(super) finished: DateTime<Utc>,
     pub(super) id: String,
+    /// The termination message.
+    pub(super) message: Option<String>,
 }
 
 /// One run of a container, for its log.
@@ -40,6 +43,8 @@ pub(super) struct Span {
     pub(super) end: Option<DateTime<Utc>>,
     /// It ended by itself and has said its last words.
     pub(super) finished: bool,
+    /// What a step prints; none: the image says.
+    pub(super) script: Option<step::Script>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +69,11 @@ pub(super) enum Phase {
     Running {
         since: DateTime<Utc>,
         plan: Plan,
+    },
+    /// Its work is done at this time; what it does outside is still to be carried out.
+    Finishing {
+        since: DateTime<Utc>,
+        at: DateTime<Utc>,
     },
     Ended(Ended),
     CrashLoop {
@@ -135,6 +145,8 @@ pub(super) struct Scene<'a> {
     pub(super) ip: &'a str,
     pub(super) seed: Seed,
     pub(super) said: &'a mut Vec<Happening>,
+    /// The pod's containers are steps.
+    pub(super) steps: Option<step::Bench<'a>>,
 }
 
 impl Scene<'_> {
@@ -150,7 +162,7 @@ impl Scene<'_> {
         self.images.profile(self.image())
     }
 
-    fn rng(&self, purpose: &str, number: u32) -> Rng {
+    pub(super) fn rng(&self, purpose: &str, number: u32) -> Rng {
         let name = self.pod.metadata.name.as_deref().unwrap_or_default();
         let number = number.to_string();
         self.seed.stream(&[purpose, name, &self.spec.name, &number])
@@ -190,6 +202,8 @@ pub(super) struct ContainerRun {
     /// The runs whose logs are kept: the present one and the one before.
     pub(super) spans: Vec<Span>,
     pub(super) id: String,
+    /// What it does as a step.
+    pub(super) step: Option<StepRun>,
     crashes: u32,
     pull_failures: u32,
 }
@@ -204,6 +218,7 @@ impl ContainerRun {
             digest: None,
             spans: Vec::new(),
             id: String::new(),
+            step: None,
             crashes: 0,
             pull_failures: 0,
         }
@@ -223,12 +238,12 @@ impl ContainerRun {
             } => back_off_from.or(Some(*retry)),
             Phase::Blocked(_, _, retry) => *retry,
             Phase::Running { plan, .. } => plan.due(),
-            Phase::Ended(_) => None,
+            Phase::Finishing { .. } | Phase::Ended(_) => None,
         }
     }
 
     pub(super) fn is_running(&self) -> bool {
-        matches!(self.phase, Phase::Running { .. })
+        matches!(self.phase, Phase::Running { .. } | Phase::Finishing { .. })
     }
 
     /// Started and, if it has a readiness probe, found ready.
@@ -275,7 +290,7 @@ impl ContainerRun {
                 self.restarts += 1;
                 self.begin(scene, at);
             }
-            Phase::Ended(_) => {}
+            Phase::Finishing { .. } | Phase::Ended(_) => {}
         }
     }
 
@@ -416,14 +431,71 @@ impl ContainerRun {
             start: at,
             end: None,
             finished: false,
+            script: None,
         });
         let profile = scene.profile();
         let command = command::follow(scene.spec);
         let rng = scene.rng("run", number);
         let policy = Policy::of(scene.pod);
         let mut plan = Plan::new(at, scene.spec, &profile);
-        plan.set_exit(&profile, command.as_ref(), (scene.role, policy), rng);
-        self.phase = Phase::Running { since: at, plan };
+        match StepRun::begin(scene, number, at) {
+            Some(step) => {
+                self.step = Some(step);
+                self.phase = Phase::Running { since: at, plan };
+                self.begin_work(at);
+            }
+            None => {
+                plan.set_exit(&profile, command.as_ref(), (scene.role, policy), rng);
+                self.phase = Phase::Running { since: at, plan };
+            }
+        }
+    }
+
+    /// Lets a step that was started do its work, unless it waits for its turn.
+    pub(super) fn begin_work(&mut self, at: DateTime<Utc>) {
+        let Some(step) = self.step.as_mut().filter(|step| !step.waits) else {
+            return;
+        };
+        step.began = at;
+        if let Phase::Running { plan, .. } = &mut self.phase
+            && !step.behaviour.forever
+        {
+            plan.exit_after(at, step.behaviour.seconds, step.outcome());
+        }
+        if let Some(span) = self.spans.last_mut() {
+            span.script = Some(step.script());
+        }
+    }
+
+    /// Ends a step whose effects have been carried out, or were refused.
+    pub(super) fn finish_step(&mut self, said: Result<Vec<String>, String>) {
+        let Phase::Finishing { since, at } = self.phase else {
+            return;
+        };
+        let Some(step) = &mut self.step else { return };
+        let (mut code, lines) = match said {
+            Ok(lines) => (step.behaviour.exit_code, lines),
+            Err(line) => (1, vec![line]),
+        };
+        if let Some(script) = self.spans.last_mut().and_then(|span| span.script.as_mut()) {
+            script.last_words.extend(lines.iter().cloned());
+        }
+        step.behaviour.lines.extend(lines);
+        step.behaviour.exit_code = code;
+        let message = step.termination_message();
+        if step.note.continue_on_error {
+            code = 0;
+        }
+        let reason = step.reason(code);
+        self.end_span(at, true);
+        self.phase = Phase::Ended(Ended {
+            code,
+            reason,
+            started: since,
+            finished: at,
+            id: self.id.clone(),
+            message,
+        });
     }
 
     fn on_running(
@@ -433,6 +505,10 @@ impl ContainerRun {
         (at, now): (DateTime<Utc>, DateTime<Utc>),
     ) {
         if let Some(exit) = plan.exit_at(at) {
+            if self.step.is_some() {
+                self.phase = Phase::Finishing { since, at };
+                return;
+            }
             self.on_exit(scene, since, (exit.code, exit.reason), at);
             return;
         }
@@ -468,6 +544,7 @@ impl ContainerRun {
             started: since,
             finished: at,
             id: self.id.clone(),
+            message: None,
         };
         if !Policy::of(scene.pod).restarts(scene.role, code) {
             self.phase = Phase::Ended(ended);
@@ -501,14 +578,20 @@ impl ContainerRun {
 
     /// Ends a running container from outside.
     pub(super) fn kill(&mut self, at: DateTime<Utc>) {
-        if let Phase::Running { since, .. } = self.phase {
+        self.end_by_signal(at, (0, "Completed"));
+    }
+
+    /// Ends a running container with what its program makes of the signal.
+    pub(super) fn end_by_signal(&mut self, at: DateTime<Utc>, end: (i32, &'static str)) {
+        if let Phase::Running { since, .. } | Phase::Finishing { since, .. } = self.phase {
             self.end_span(at, false);
             self.phase = Phase::Ended(Ended {
-                code: 0,
-                reason: "Completed",
+                code: end.0,
+                reason: end.1,
                 started: since,
                 finished: at,
                 id: self.id.clone(),
+                message: None,
             });
         }
     }
@@ -552,6 +635,7 @@ impl ContainerRun {
             | Phase::Pulling { .. }
             | Phase::Creating { .. }
             | Phase::Running { .. }
+            | Phase::Finishing { .. }
             | Phase::Ended(_) => (
                 if initializing {
                     "PodInitializing"

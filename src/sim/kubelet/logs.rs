@@ -21,6 +21,8 @@ pub(super) struct LogBook {
     start: DateTime<Utc>,
     end: Option<DateTime<Utc>>,
     opening: Vec<String>,
+    /// The time between two of the opening lines.
+    opening_every: TimeDelta,
     repeated: Vec<String>,
     every: f64,
     closing: Vec<String>,
@@ -29,6 +31,18 @@ pub(super) struct LogBook {
 
 impl LogBook {
     pub(super) fn new(spec: &Container, profile: &ImageProfile, span: &Span, seed: Seed) -> Self {
+        if let Some(script) = &span.script {
+            return Self {
+                start: script.began,
+                end: span.end,
+                opening: script.lines.clone(),
+                opening_every: script.every,
+                repeated: Vec::new(),
+                every: EVERY_SECONDS,
+                closing: script.last_words.clone(),
+                seed,
+            };
+        }
         let port = spec
             .ports
             .iter()
@@ -61,6 +75,7 @@ impl LogBook {
             start: span.start,
             end: span.end,
             opening,
+            opening_every: TimeDelta::milliseconds(20),
             repeated,
             every: profile.log_every.unwrap_or(EVERY_SECONDS).max(0.05),
             closing: if span.finished {
@@ -76,7 +91,7 @@ impl LogBook {
     pub(super) fn time_of(&self, index: u64) -> Option<DateTime<Utc>> {
         let opening = self.opening.len() as u64;
         if index < opening {
-            return Some(self.start + TimeDelta::milliseconds(20 * index as i64));
+            return Some(self.start + self.opening_every * index as i32);
         }
         if self.repeated.is_empty() {
             return None;
@@ -203,6 +218,7 @@ mod tests {
             start: DateTime::UNIX_EPOCH,
             end: end.map(|end| DateTime::UNIX_EPOCH + seconds(end)),
             finished: end.is_some(),
+            script: None,
         };
         LogBook::new(&spec, &profile, &span, Seed(3))
     }

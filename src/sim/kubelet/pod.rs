@@ -5,7 +5,9 @@
 
 use super::container::{ContainerRun, Happening, Phase, Policy, Role, Scene};
 use super::image::ImageSource;
+use super::step::{Bench, Cabinet};
 use crate::sim::rng::Seed;
+use crate::sim::steps::{PodNote, Steps, Turn};
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use std::collections::{HashMap, HashSet};
@@ -25,6 +27,12 @@ pub(super) struct PodRun {
     pub(super) main: Vec<ContainerRun>,
     /// When the containers will have stopped, once the pod is being deleted.
     pub(super) stopped_at: Option<DateTime<Utc>>,
+    /// It was active longer than its spec allows.
+    pub(super) expired: bool,
+    /// Which steps its containers are.
+    pub(super) note: Option<PodNote>,
+    /// The files that its steps wrote, by path.
+    pub(super) files: Cabinet,
 }
 
 /// What surrounds a pod while it is moved on.
@@ -36,6 +44,7 @@ pub(super) struct Stage<'a> {
     pub(super) missing: &'a HashMap<String, String>,
     pub(super) seed: Seed,
     pub(super) said: Vec<Happening>,
+    pub(super) steps: &'a Steps,
 }
 
 impl PodRun {
@@ -50,6 +59,9 @@ impl PodRun {
             init: runs(spec.init_containers.as_deref().unwrap_or_default()),
             main: runs(&spec.containers),
             stopped_at: None,
+            expired: false,
+            note: PodNote::of(pod),
+            files: Cabinet::default(),
         };
         let first_turn = Phase::Waiting(Some(now + SANDBOX));
         if let Some(first) = run.init.first_mut() {
@@ -105,13 +117,126 @@ impl PodRun {
         stage: &mut Stage<'_>,
         now: DateTime<Utc>,
     ) -> Option<DateTime<Utc>> {
+        let deadline = self.deadline(stage.pod);
         for _ in 0..MOST_STEPS {
-            match self.due() {
+            let due = self.due();
+            if let Some(deadline) = deadline.filter(|deadline| {
+                *deadline <= now && due.is_none_or(|due| *deadline <= due) && !self.expired
+            }) {
+                self.expire(stage, deadline);
+                return None;
+            }
+            match due {
                 Some(due) if due <= now => self.step(stage, due, now),
-                other => return other,
+                Some(due) => return Some(deadline.map_or(due, |deadline| deadline.min(due))),
+                None => return deadline.filter(|_| !self.has_ended()),
             }
         }
         Some(now + TimeDelta::minutes(1))
+    }
+
+    fn has_ended(&self) -> bool {
+        self.expired
+            || self
+                .main
+                .iter()
+                .all(|run| matches!(run.phase, Phase::Ended(_)))
+    }
+
+    fn deadline(&self, pod: &Pod) -> Option<DateTime<Utc>> {
+        let most = pod.spec.as_ref()?.active_deadline_seconds?;
+        (!self.has_ended()).then(|| self.began + TimeDelta::seconds(most))
+    }
+
+    fn expire(&mut self, stage: &mut Stage<'_>, at: DateTime<Utc>) {
+        self.expired = true;
+        for run in self.init.iter_mut().chain(&mut self.main) {
+            run.end_by_signal(at, (143, "Error"));
+        }
+        stage.said.push(Happening {
+            at,
+            field_path: None,
+            warning: false,
+            reason: "DeadlineExceeded",
+            message: "Pod was active on the node longer than the specified deadline".to_owned(),
+        });
+    }
+
+    /// Lets the steps begin whose turn has come, and ends the one that watches the others.
+    fn give_step_turns(&mut self, stage: &Stage<'_>, at: DateTime<Utc>) {
+        let mut may_begin = Some(true);
+        for index in 0..self.main.len() {
+            let all_others_ended = self.others_ended(index);
+            let Some(run) = self.main.get_mut(index) else {
+                break;
+            };
+            let Some(step) = run.step.as_mut() else {
+                may_begin = None;
+                continue;
+            };
+            match (step.note.turn, step.waits) {
+                (Turn::AfterPrevious, true) if may_begin == Some(false) => {
+                    run.end_by_signal(at, (1, "Error"));
+                }
+                (Turn::AfterPrevious, true) if may_begin == Some(true) => {
+                    step.decide(stage.steps, stage.images, &self.files);
+                    run.begin_work(at);
+                }
+                (Turn::Last, true) if all_others_ended => {
+                    step.decide(stage.steps, stage.images, &self.files);
+                    run.begin_work(at);
+                }
+                (Turn::AtOnce | Turn::AfterPrevious | Turn::Last, _) => {}
+            }
+            let is_last = run
+                .step
+                .as_ref()
+                .is_some_and(|step| step.note.turn == Turn::Last);
+            if !is_last {
+                may_begin = match (may_begin, run.exit_code()) {
+                    (Some(true), Some(0)) => Some(true),
+                    (Some(_), Some(_)) => Some(false),
+                    (_, None) | (None, _) => None,
+                };
+            }
+        }
+    }
+
+    /// Returns the steps whose work is done and whose effects are to be carried out.
+    pub(super) fn finishing(&self) -> Vec<&ContainerRun> {
+        let is_finishing = |run: &&ContainerRun| matches!(run.phase, Phase::Finishing { .. });
+        self.main.iter().filter(is_finishing).collect()
+    }
+
+    /// Ends a step whose effects have been carried out, or were refused.
+    pub(super) fn finish_step(
+        &mut self,
+        stage: &Stage<'_>,
+        name: &str,
+        said: Result<Vec<String>, String>,
+    ) {
+        let Some(run) = self.main.iter_mut().find(|run| run.name == name) else {
+            return;
+        };
+        let Phase::Finishing { at, .. } = run.phase else {
+            return;
+        };
+        run.finish_step(said);
+        if let Some(step) = &run.step {
+            self.files.extend(step.behaviour.files.clone());
+        }
+        self.give_step_turns(stage, at);
+    }
+
+    fn others_ended(&self, index: usize) -> bool {
+        let others = self.main.iter().enumerate().filter(|(at, _)| *at != index);
+        others
+            .filter(|(_, run)| {
+                run.step
+                    .as_ref()
+                    .is_none_or(|step| step.note.turn != Turn::Last)
+            })
+            .all(|(_, run)| matches!(run.phase, Phase::Ended(_)))
     }
 
     fn step(&mut self, stage: &mut Stage<'_>, at: DateTime<Utc>, now: DateTime<Utc>) {
@@ -142,11 +267,17 @@ impl PodRun {
                     ip: &self.ip,
                     seed: stage.seed,
                     said: &mut stage.said,
+                    steps: self.note.as_ref().map(|note| Bench {
+                        note,
+                        steps: stage.steps,
+                        files: &self.files,
+                    }),
                 };
                 run.step(&mut scene, at, now);
             }
         }
         self.give_turns(init, at);
+        self.give_step_turns(stage, at);
         if self.main_has_ended(policy) {
             for sidecar in &mut self.init {
                 sidecar.kill(at);
@@ -257,6 +388,7 @@ mod tests {
                 missing: &HashMap::new(),
                 seed: Seed(1),
                 said: Vec::new(),
+                steps: &Steps::default(),
             };
             self.run.advance(&mut stage, at(second));
             self.said.extend(stage.said);

@@ -186,6 +186,20 @@ impl Plan {
         };
     }
 
+    /// Decides that the program ends by itself so many seconds after `at`.
+    pub(super) fn exit_after(
+        &mut self,
+        at: DateTime<Utc>,
+        after: f64,
+        (code, reason): (i32, &'static str),
+    ) {
+        self.exit = Some(Exit {
+            at: at + seconds(after.max(0.1)),
+            code,
+            reason,
+        });
+    }
+
     pub(super) fn due(&self) -> Option<DateTime<Utc>> {
         [
             (!self.started).then_some(self.start_at),

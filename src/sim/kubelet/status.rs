@@ -56,8 +56,10 @@ pub(super) fn pod_status(pod: &Pod, run: &PodRun, host_ip: &str, now: DateTime<U
         start_time: Some(api_time(run.began)),
         init_container_statuses: (!init.is_empty()).then_some(init),
         container_statuses: Some(main),
-        reason: None,
-        message: None,
+        reason: run.expired.then(|| "DeadlineExceeded".to_owned()),
+        message: run
+            .expired
+            .then(|| "Pod was active on the node longer than the specified deadline".to_owned()),
         ..old
     }
 }
@@ -77,7 +79,7 @@ pub(super) fn phase(init: &[Container], run: &PodRun, policy: Policy) -> &'stati
     let init_failed = init.iter().zip(&run.init).any(|(spec, one)| {
         init_role(spec) == Role::Init && one.exit_code().is_some_and(|code| code != 0)
     });
-    if init_failed {
+    if init_failed || run.expired {
         return "Failed";
     }
     if !initialized(init, &run.init) {
@@ -109,7 +111,7 @@ fn container_status(
 ) -> ContainerStatus {
     let image = spec.image.clone().unwrap_or_default();
     let state = match &run.phase {
-        Phase::Running { since, .. } => ContainerState {
+        Phase::Running { since, .. } | Phase::Finishing { since, .. } => ContainerState {
             running: Some(ContainerStateRunning {
                 started_at: Some(api_time(*since)),
             }),
@@ -156,6 +158,7 @@ fn terminated(ended: &Ended) -> ContainerState {
             started_at: Some(api_time(ended.started)),
             finished_at: Some(api_time(ended.finished)),
             container_id: Some(ended.id.clone()),
+            message: ended.message.clone(),
             ..ContainerStateTerminated::default()
         }),
         ..ContainerState::default()

@@ -16,6 +16,7 @@ use crate::sim::kubelet::image::ImageCatalog;
 use crate::sim::kubelet::{KubeletOptions, NodeShape};
 use crate::sim::network::Network;
 use crate::sim::scenario::{Component, Scenario};
+use crate::sim::steps::{NoEffects, Steps};
 use crate::sim::traffic::Traffic;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -48,6 +49,7 @@ pub(super) async fn start(
             nodes: NodeShape::three_workers(),
             images: images.clone(),
             version: KUBERNETES_VERSION.to_owned(),
+            steps: Steps::new(ground.options.scenario.steps.clone(), Arc::new(NoEffects)),
         };
         let kubelet = controllers::start_kubernetes(runtime, &events, options, root_ca);
         server.set_pod_logs(Arc::new(kubelet));

@@ -8,6 +8,7 @@ use crate::api::yaml;
 use crate::domain::nearest::nearest;
 use crate::sim::files::{EntryKind, FileTree};
 use crate::sim::kubelet::image::ImageProfile;
+use crate::sim::steps::StepProfile;
 use crate::sim::traffic::TrafficShape;
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,13 +17,14 @@ use toml::de::DeTable;
 pub(super) const FILE: &str = "scenario.toml";
 const MANIFESTS: &str = "manifests";
 
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "title",
     "description",
     "starts",
     "registries",
     "images",
     "image-profile",
+    "step-profile",
     "traffic",
     "repository",
     "sync",
@@ -98,6 +100,7 @@ pub(super) fn read(
         registries: reader.field(&table, "registries"),
         images: reader.field(&table, "images"),
         profiles: read_profiles(&mut reader, &table),
+        steps: read_steps(&mut reader, &table),
         traffic: read_traffic(&mut reader, &table),
         syncs: read_syncs(&mut reader, &table, &manifests),
         faults: read_faults(&mut reader, &table, &repositories),
@@ -155,6 +158,17 @@ fn read_starts(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Vec<Component> {
 fn read_profiles<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>) -> Vec<ImageProfile> {
     let mut profiles = Vec::new();
     for (offset, profile) in reader.items::<ImageProfile>(table, "image-profile") {
+        match profile.mistake() {
+            Some(message) => reader.report_at(offset, message),
+            None => profiles.push(profile),
+        }
+    }
+    profiles
+}
+
+fn read_steps<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>) -> Vec<StepProfile> {
+    let mut profiles = Vec::new();
+    for (offset, profile) in reader.items::<StepProfile>(table, "step-profile") {
         match profile.mistake() {
             Some(message) => reader.report_at(offset, message),
             None => profiles.push(profile),

@@ -19,6 +19,7 @@ use tiphys::sim::git::{Author, GitServer, NewCommit};
 use tiphys::sim::kubelet::image::ImageCatalog;
 use tiphys::sim::kubelet::{Kubelet, KubeletOptions, NodeShape};
 use tiphys::sim::rng::Seed;
+use tiphys::sim::steps::Steps;
 
 pub(super) const REPO: &str = "https://git.example.com/team/web.git";
 const STEP: Duration = Duration::from_millis(50);
@@ -78,6 +79,7 @@ impl Rig {
             nodes: NodeShape::three_workers(),
             images: std::sync::Arc::new(ImageCatalog::default()),
             version: "v1.33.4".to_owned(),
+            steps: Steps::default(),
         };
         Kubelet::start(&rig.runtime, &events, options);
         rig
