@@ -598,7 +598,7 @@ async fn the_server_shows_target_and_live_state_with_secrets_masked() {
             "/api/v1/applications/web/revisions/{revision}/metadata"
         ))
         .await;
-    assert_eq!(metadata["author"], "Anna <oncall@example.com>");
+    assert_eq!(metadata["author"], "On Call <oncall@example.com>");
     let manifests = rig.server("/api/v1/applications/web/manifests").await;
     assert_eq!(manifests["manifests"].as_array().map(Vec::len), Some(2));
 }

@@ -163,7 +163,7 @@ impl Rig {
     }
 
     pub(super) fn commit(&self, files: &[(&str, String)]) -> String {
-        let mut commit = NewCommit::new(Author::new("Anna", "oncall@example.com"), "Change");
+        let mut commit = NewCommit::new(Author::new("On Call", "oncall@example.com"), "Change");
         for (path, text) in files {
             commit = commit.write(*path, text.clone());
         }
@@ -175,7 +175,7 @@ impl Rig {
 
     pub(super) fn remove(&self, path: &str) {
         let commit =
-            NewCommit::new(Author::new("Anna", "oncall@example.com"), "Remove").remove(path);
+            NewCommit::new(Author::new("On Call", "oncall@example.com"), "Remove").remove(path);
         self.git.commit_files(REPO, &commit).expect("a commit");
     }
 
