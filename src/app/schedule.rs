@@ -2,7 +2,9 @@
 //!
 //! Nothing visible grows old and no toast waits: no deadline, and the program sleeps.
 
-use super::screens::{AlertItem, RolloutItem, Screen};
+use super::screens::{
+    AlertItem, AlertsScreen, ApplicationScreen, RolloutItem, RolloutScreen, Screen, TableScreen,
+};
 use super::state::State;
 use crate::domain::age::next_change;
 use crate::domain::application::OperationView;
@@ -40,84 +42,44 @@ pub fn next_deadline(state: &State) -> Deadline {
 
 fn next_age_change(state: &State) -> Option<DateTime<Utc>> {
     let now = state.now.platform;
-    let mut moments: Vec<DateTime<Utc>> = Vec::new();
-    let mut countdowns: Vec<DateTime<Utc>> = Vec::new();
-    let rows = usize::from(state.viewports.rows);
-    match state.screen() {
-        Screen::Applications(screen) | Screen::Namespaces(screen) | Screen::Kind(screen) => {
-            let table = state.store.table(&screen.view.kind);
-            let window = screen.view.window(rows).iter();
-            let shown = window.filter_map(|id| table.and_then(|table| table.row(*id)));
-            for row in shown {
-                moments.extend(moments_of(row));
-            }
-            if screen.view.filter.depends_on_time() {
-                return Some(now + TimeDelta::seconds(1));
-            }
+    let screen = state.screen();
+    let filtered = screen.table();
+    if filtered.is_some_and(|table| table.view.filter.depends_on_time()) {
+        return Some(now + TimeDelta::seconds(1));
+    }
+    let mut shown = Shown::default();
+    match screen {
+        Screen::Applications(table) | Screen::Namespaces(table) | Screen::Kind(table) => {
+            shown.add_table(table, state);
         }
-        Screen::Application(screen) => {
-            let window = screen.rows().iter().skip(screen.offset).take(rows);
-            let nodes = window.filter_map(|row| screen.node(row));
-            moments.extend(nodes.filter_map(|node| node.created));
-            if let Some(detail) = screen.application() {
-                moments.extend(detail.row.created);
-                moments.extend(moment_of(&detail.row.operation));
-                moments.extend(detail.row.reconciled_at);
-            }
-        }
+        Screen::Application(screen) => shown.add_application(screen, rows_of(state)),
         Screen::History(screen) => {
             let detail = screen.detail.ready().and_then(Option::as_ref);
             let entries = detail.map(|detail| &*detail.history).unwrap_or_default();
-            moments.extend(entries.iter().filter_map(|entry| entry.deployed_at));
+            let deployed = entries.iter().filter_map(|entry| entry.deployed_at);
+            shown.ages.extend(deployed);
         }
         Screen::Events(screen) => {
             let events = screen.content.ready().map(|all| &**all).unwrap_or_default();
-            moments.extend(events.iter().filter_map(|event| event.last_seen));
+            let seen = events.iter().filter_map(|event| event.last_seen);
+            shown.ages.extend(seen);
         }
         Screen::Ledger(_) => {
             let entries = state.ledger.entries().iter();
-            moments.extend(entries.filter_map(super::ledger::Entry::asked_at));
+            let asked = entries.filter_map(super::ledger::Entry::asked_at);
+            shown.ages.extend(asked);
         }
-        Screen::Rollout(screen) => {
-            let window = screen.rows().iter().skip(screen.offset).take(rows);
-            moments.extend(window.filter_map(|row| match screen.item(row)? {
-                RolloutItem::Revision(revision) => revision.replica_sets.first()?.created,
-                RolloutItem::ReplicaSet(set) => set.created,
-                RolloutItem::Pod(pod) => pod.created,
-                RolloutItem::Analysis(run) => run.started.or(run.created),
-                RolloutItem::Experiment(experiment) => experiment.created,
-            }));
-            let events = screen.events.ready().map(|all| &**all).unwrap_or_default();
-            let newest = events.iter().rev().take(10);
-            moments.extend(newest.filter_map(|event| event.last_seen));
-            if let Some(detail) = screen.rollout() {
-                countdowns.extend(pause_change(&detail.row, now));
-                let sets = detail.replica_sets();
-                let ends = sets.filter_map(|set| set.scale_down_at);
-                countdowns.extend(ends.filter_map(|end| countdown_change(end, now)));
-            }
-        }
+        Screen::Rollout(screen) => shown.add_rollout(screen, rows_of(state), now),
         Screen::Analysis(screen) => {
             if let Some(run) = screen.run() {
-                moments.extend(run.started);
+                shown.ages.extend(run.started);
                 let metrics = screen.metric().into_iter();
                 let measured = metrics.flat_map(|metric| &metric.measurements);
-                moments.extend(measured.filter_map(|one| one.finished));
+                let finished = measured.filter_map(|one| one.finished);
+                shown.ages.extend(finished);
             }
         }
-        Screen::Alerts(screen) => {
-            let window = screen.rows().iter().skip(screen.cursor.offset).take(rows);
-            for row in window {
-                match screen.item(*row) {
-                    Some(AlertItem::Alert(alert)) => moments.extend(alert.since),
-                    Some(AlertItem::Silence(silence)) => {
-                        let end = silence.ends.and_then(|end| countdown_change(end, now));
-                        countdowns.extend(end);
-                    }
-                    None => {}
-                }
-            }
-        }
+        Screen::Alerts(screen) => shown.add_alerts(screen, rows_of(state), now),
         // Charts are drawn anew when points arrive.
         Screen::Charts(_)
         | Screen::Dashboards(_)
@@ -127,10 +89,79 @@ fn next_age_change(state: &State) -> Option<DateTime<Utc>> {
         | Screen::Contexts(_)
         | Screen::Help(_) => {}
     }
-    let ages = moments.into_iter().map(|since| next_change(since, now));
+    let ages = shown.ages.into_iter().map(|since| next_change(since, now));
     let stale = state.link.freshness.iter();
     let stale = stale.filter_map(|(_, freshness)| stale_change(freshness, now));
-    ages.chain(stale).chain(countdowns).min()
+    ages.chain(stale).chain(shown.countdowns).min()
+}
+
+fn rows_of(state: &State) -> usize {
+    usize::from(state.viewports.rows)
+}
+
+/// What of the visible rows reads differently later.
+#[derive(Default)]
+struct Shown {
+    /// Moments whose age is shown.
+    ages: Vec<DateTime<Utc>>,
+    /// When a time that is left reads differently.
+    countdowns: Vec<DateTime<Utc>>,
+}
+
+impl Shown {
+    fn add_table(&mut self, screen: &TableScreen, state: &State) {
+        let table = state.store.table(&screen.view.kind);
+        let window = screen.view.window(rows_of(state)).iter();
+        for row in window.filter_map(|id| table.and_then(|table| table.row(*id))) {
+            self.ages.extend(moments_of(row));
+        }
+    }
+
+    fn add_application(&mut self, screen: &ApplicationScreen, rows: usize) {
+        let window = screen.rows().iter().skip(screen.offset).take(rows);
+        let nodes = window.filter_map(|row| screen.node(row));
+        self.ages.extend(nodes.filter_map(|node| node.created));
+        if let Some(detail) = screen.application() {
+            self.ages.extend(detail.row.created);
+            self.ages.extend(moment_of(&detail.row.operation));
+            self.ages.extend(detail.row.reconciled_at);
+        }
+    }
+
+    fn add_rollout(&mut self, screen: &RolloutScreen, rows: usize, now: DateTime<Utc>) {
+        let window = screen.rows().iter().skip(screen.offset).take(rows);
+        self.ages
+            .extend(window.filter_map(|row| match screen.item(row)? {
+                RolloutItem::Revision(revision) => revision.replica_sets.first()?.created,
+                RolloutItem::ReplicaSet(set) => set.created,
+                RolloutItem::Pod(pod) => pod.created,
+                RolloutItem::Analysis(run) => run.started.or(run.created),
+                RolloutItem::Experiment(experiment) => experiment.created,
+            }));
+        let events = screen.events.ready().map(|all| &**all).unwrap_or_default();
+        let newest = events.iter().rev().take(10);
+        self.ages.extend(newest.filter_map(|event| event.last_seen));
+        if let Some(detail) = screen.rollout() {
+            self.countdowns.extend(pause_change(&detail.row, now));
+            let ends = detail.replica_sets().filter_map(|set| set.scale_down_at);
+            self.countdowns
+                .extend(ends.filter_map(|end| countdown_change(end, now)));
+        }
+    }
+
+    fn add_alerts(&mut self, screen: &AlertsScreen, rows: usize, now: DateTime<Utc>) {
+        let window = screen.rows().iter().skip(screen.cursor.offset).take(rows);
+        for row in window {
+            match screen.item(*row) {
+                Some(AlertItem::Alert(alert)) => self.ages.extend(alert.since),
+                Some(AlertItem::Silence(silence)) => {
+                    let end = silence.ends.and_then(|end| countdown_change(end, now));
+                    self.countdowns.extend(end);
+                }
+                None => {}
+            }
+        }
+    }
 }
 
 /// The remaining pause counts down.

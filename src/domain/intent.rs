@@ -190,7 +190,7 @@ impl Verb {
             Self::Refresh(Refresh::Normal) => "refresh",
             Self::Refresh(Refresh::Hard) => "hard-refresh",
             Self::Sync(_) => "sync",
-            Self::Terminate => "terminate",
+            Self::Terminate | Self::TerminateAnalysis => "terminate",
             Self::Rollback { .. } => "rollback",
             Self::Switch {
                 switch: Switch::AutoSync,
@@ -206,7 +206,7 @@ impl Verb {
             } => "prune",
             Self::DeleteApplication(_) => "delete-app",
             Self::ConfirmDeletion => "confirm-deletion",
-            Self::Restart => "restart",
+            Self::Restart | Self::RestartRollout => "restart",
             Self::Scale { .. } => "scale",
             Self::Delete { .. } => "delete",
             Self::Replace { .. } => "edit",
@@ -216,10 +216,8 @@ impl Verb {
             Self::Retry => "retry",
             Self::Pause => "pause",
             Self::Resume => "resume",
-            Self::RestartRollout => "restart",
             Self::Undo { .. } => "undo",
             Self::SetImage { .. } => "set-image",
-            Self::TerminateAnalysis => "terminate",
             Self::Silence(_) => "silence",
             Self::ExpireSilence => "expire-silence",
         }

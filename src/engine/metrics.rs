@@ -92,7 +92,7 @@ impl Hub {
             return Ok(known);
         }
         let found = Endpoint::find(session, server).await;
-        let found = Arc::new(found.map_err(|fault| Trouble::of_search(server, fault))?);
+        let found = Arc::new(found.map_err(|fault| Trouble::of_search(server, &fault))?);
         tracing::info!(server = server.word(), at = %found.name, "metrics are asked there");
         let mut endpoints = self.endpoints.lock().await;
         Ok(Arc::clone(endpoints.entry(server).or_insert(found)))

@@ -142,7 +142,7 @@ impl Supervisor {
                 Topic::AnalysisRun(object) => rollout::analysis(session, ticket, object).await,
                 Topic::Query { expr, wish } => metrics::query(session, ticket, expr, wish).await,
                 Topic::Board { object, wish } => {
-                    metrics::board(session, ticket, object, wish).await
+                    metrics::board(session, ticket, object, wish).await;
                 }
                 Topic::Alerts => metrics::alerts(session, ticket).await,
             }

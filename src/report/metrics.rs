@@ -91,12 +91,13 @@ pub(super) async fn board(session: &mut Session) -> Result<AlertBoard, ReportErr
         .await?;
     loop {
         let update = session.next(PATIENCE).await?;
-        match update {
-            Update::Alerts { ticket, board, .. } if ticket == ours => {
+        if let Update::Alerts { ticket, board, .. } = update {
+            if ticket == ours {
                 session.send(Request::Unsubscribe { ticket: ours }).await?;
                 return Ok(*board);
             }
-            other => session.take(other)?,
+        } else {
+            session.take(update)?;
         }
     }
 }
@@ -215,12 +216,13 @@ async fn ranged(
         .await?;
     loop {
         let update = session.next(PATIENCE).await?;
-        match update {
-            Update::Query { ticket, answer, .. } if ticket == ours => {
+        if let Update::Query { ticket, answer, .. } = update {
+            if ticket == ours {
                 session.send(Request::Unsubscribe { ticket: ours }).await?;
                 return Ok(answer.map(|answer| *answer));
             }
-            other => session.take(other)?,
+        } else {
+            session.take(update)?;
         }
     }
 }

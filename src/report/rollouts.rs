@@ -10,8 +10,9 @@ use crate::domain::age::age_text;
 use crate::domain::analysis::{AnalysisRun, Limits, Measurement, MetricResult, Tally};
 use crate::domain::object::ObjectRef;
 use crate::domain::rollout::forecast::waits_for;
-use crate::domain::rollout::{ReplicaSetView, Revision, RolloutDetail};
+use crate::domain::rollout::{ReplicaSetView, Revision, RolloutDetail, Step};
 use crate::domain::rollout::{Rollout, Weights};
+use crate::domain::status::Health;
 use crate::engine::protocol::{Request, Topic, Update};
 use crate::ui::text::harmless;
 use chrono::{DateTime, Utc};
@@ -82,7 +83,7 @@ fn age(created: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
 
 /// Returns one Rollout.
 pub fn rollout(row: &Rollout, now: DateTime<Utc>) -> Value {
-    let steps: Vec<String> = row.steps.iter().map(|step| step.words()).collect();
+    let steps: Vec<String> = row.steps.iter().map(Step::words).collect();
     let pauses: Vec<Value> = row
         .pauses
         .iter()
@@ -240,12 +241,14 @@ async fn settled(session: &mut Session, object: ObjectRef) -> Result<RolloutDeta
             Err(ReportError::NotObserved(_)) if latest.is_some() => break,
             Err(error) => return Err(error),
         };
-        match update {
-            Update::Rollout { ticket, detail, .. } if ticket == ours => match detail {
+        if let Update::Rollout { ticket, detail, .. } = update {
+            match detail {
+                _ if ticket != ours => {}
                 Some(detail) => latest = Some(*detail),
                 None => return Err(ReportError::Usage(String::from("the Rollout is gone"))),
-            },
-            other => session.take(other)?,
+            }
+        } else {
+            session.take(update)?;
         }
     }
     session.send(Request::Unsubscribe { ticket: ours }).await?;
@@ -298,7 +301,7 @@ fn replica_set(set: &ReplicaSetView) -> Value {
     json!({
         "name": *set.object.name, "hash": *set.hash, "roles": roles, "images": images,
         "desired": set.desired, "ready": set.ready, "available": set.available,
-        "health": set.health.map(|health| health.word()), "scaleDownAt": set.scale_down_at,
+        "health": set.health.map(Health::word), "scaleDownAt": set.scale_down_at,
         "pods": set.pods.iter().map(|pod| json!({
             "name": *pod.object.name, "status": *pod.status, "ready": pod.ready,
             "containers": pod.containers, "restarts": pod.restarts,

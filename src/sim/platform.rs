@@ -45,6 +45,15 @@ pub enum Pace {
     Stepped { start: DateTime<Utc> },
 }
 
+impl Pace {
+    fn clock(self) -> PlatformClock {
+        match self {
+            Self::Running { speed } => PlatformClock::running(Utc::now(), speed),
+            Self::Stepped { start } => PlatformClock::stepped(start),
+        }
+    }
+}
+
 /// What to start.
 #[derive(Clone, Debug)]
 pub struct SimulationOptions {
@@ -125,17 +134,10 @@ pub struct Simulation {
 impl Simulation {
     /// Starts everything the scenario names and returns when all of it answers.
     pub async fn start(options: SimulationOptions) -> Result<Self, SimError> {
-        let clock = match options.pace {
-            Pace::Running { speed } => PlatformClock::running(Utc::now(), speed),
-            Pace::Stepped { start } => PlatformClock::stepped(start),
-        };
+        let clock = options.pace.clock();
         let started = clock.now();
         let stop = CancellationToken::new();
-        let server = ApiServer::start(ServerOptions {
-            seed: options.seed,
-            version: KUBERNETES_VERSION.to_owned(),
-            ..ServerOptions::new(clock.clone())
-        });
+        let server = api_server(&clock, options.seed);
         let git = seed_git(&options, &clock, started).await?;
         let runtime = Runtime::new(
             server.client("system:kube-controller-manager"),
@@ -150,7 +152,6 @@ impl Simulation {
             None => None,
         };
         let root_ca = door.as_ref().map(|door| door.ca_pem.clone());
-        let root_ca = root_ca.unwrap_or_default();
         let ground = parts::Ground {
             options: &options,
             server: &server,
@@ -158,15 +159,12 @@ impl Simulation {
             git: &git,
             stop: &stop,
         };
-        let monitoring = parts::start(&ground, root_ca).await?;
+        let monitoring = parts::start(&ground, root_ca.unwrap_or_default()).await?;
         objects::create_all(&admin, &options.scenario.manifests).await?;
         fleet::create(&admin, options.apps, options.seed).await?;
 
         let secret = webhook_secret(options.seed);
-        let receiver = webhook::router(webhook::Receiver {
-            client: server.client("argocd-server"),
-            secret: secret.clone(),
-        });
+        let receiver = receiver(&server, &secret);
         story::deliver_pushes(&git, receiver.clone(), secret.clone(), &stop);
         let times = (clock.clone(), started);
         story::tell(&options.scenario, &admin, &git, times, &stop);
@@ -180,19 +178,20 @@ impl Simulation {
             stop,
             folder: None,
         };
-        if let Some((address, door)) = options.listen.zip(door) {
-            let servers = listen::Servers {
-                door,
-                git: &simulation.git,
-                receiver,
-                secret,
-                monitoring,
-                seed: options.seed,
-            };
-            let (endpoints, folder) = listen::open(address, servers, &simulation.stop).await?;
-            simulation.endpoints = Some(endpoints);
-            simulation.folder = Some(folder);
-        }
+        let Some((address, door)) = options.listen.zip(door) else {
+            return Ok(simulation);
+        };
+        let servers = listen::Servers {
+            door,
+            git: &simulation.git,
+            receiver,
+            secret,
+            monitoring,
+            seed: options.seed,
+        };
+        let (endpoints, folder) = listen::open(address, servers, &simulation.stop).await?;
+        simulation.endpoints = Some(endpoints);
+        simulation.folder = Some(folder);
         Ok(simulation)
     }
 
@@ -236,6 +235,22 @@ impl Drop for Simulation {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+fn api_server(clock: &PlatformClock, seed: u64) -> ApiServer {
+    ApiServer::start(ServerOptions {
+        seed,
+        version: KUBERNETES_VERSION.to_owned(),
+        ..ServerOptions::new(clock.clone())
+    })
+}
+
+/// What Argo CD's server does when a push is announced to it.
+fn receiver(server: &ApiServer, secret: &str) -> axum::Router {
+    webhook::router(webhook::Receiver {
+        client: server.client("argocd-server"),
+        secret: secret.to_owned(),
+    })
 }
 
 /// Writing thousands of git objects would hold up the other tasks of its thread.

@@ -427,9 +427,11 @@ fn analysis_is_opened_and_terminated_from_the_tree() {
 #[test]
 fn folds_follow_the_revision_when_a_new_one_comes() {
     let mut cockpit = open();
-    let rows = |cockpit: &Cockpit| match cockpit.state.screen() {
-        Screen::Rollout(screen) => screen.rows().len(),
-        other => panic!("{other:?}"),
+    let rows = |cockpit: &Cockpit| {
+        let Screen::Rollout(screen) = cockpit.state.screen() else {
+            panic!("{}", cockpit.screen_word());
+        };
+        screen.rows().len()
     };
     let before = rows(&cockpit);
     cockpit.press("g space");

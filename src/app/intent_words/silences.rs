@@ -82,7 +82,7 @@ mod tests {
         let Ok(Verb::Silence(request)) = worded.map(|worded| worded.verb) else {
             panic!("a silence was expected");
         };
-        let matchers: Vec<_> = request.matchers.iter().map(|one| one.words()).collect();
+        let matchers: Vec<_> = request.matchers.iter().map(super::Matcher::words).collect();
         assert_eq!(matchers, ["alertname=\"Slow\"", "pod=~\"api-.*\""]);
         assert_eq!(request.length_seconds, 1_800);
         assert_eq!(&*request.comment, "known since today");

@@ -1,7 +1,7 @@
 //! Alerts that fire or are about to, and the silences below them, in one list.
 
 use super::lists::{ListCursor, Loaded};
-use crate::domain::alert::{Alert, AlertBoard, Silence};
+use crate::domain::alert::{Alert, AlertBoard, Matcher, Silence};
 use crate::domain::object::Text;
 use crate::engine::protocol::Ticket;
 
@@ -30,9 +30,9 @@ pub enum AlertItem<'board> {
     Silence(&'board Silence),
 }
 
-impl AlertsScreen {
-    /// Makes the screen before anything has arrived.
-    pub fn new() -> Self {
+/// The screen before anything has arrived.
+impl Default for AlertsScreen {
+    fn default() -> Self {
         Self {
             ticket: None,
             board: Loaded::Waiting,
@@ -41,7 +41,9 @@ impl AlertsScreen {
             rows: Vec::new(),
         }
     }
+}
 
+impl AlertsScreen {
     /// Returns the visible rows in order: alerts, then silences.
     pub fn rows(&self) -> &[AlertRow] {
         &self.rows
@@ -64,16 +66,16 @@ impl AlertsScreen {
     pub(in crate::app) fn set_board(&mut self, board: AlertBoard, window: usize) {
         let kept = self.current().map(|item| item.identity());
         self.board = Loaded::Ready(board);
-        self.rebuild(kept, window);
+        self.rebuild(kept.as_ref(), window);
     }
 
     pub(in crate::app) fn set_filter(&mut self, filter: &str, window: usize) {
         let kept = self.current().map(|item| item.identity());
         self.filter = filter.to_lowercase();
-        self.rebuild(kept, window);
+        self.rebuild(kept.as_ref(), window);
     }
 
-    fn rebuild(&mut self, kept: Option<Text>, window: usize) {
+    fn rebuild(&mut self, kept: Option<&Text>, window: usize) {
         let Some(board) = self.board.ready() else {
             return;
         };
@@ -87,7 +89,7 @@ impl AlertsScreen {
         self.rows = rows;
         let same = self.rows.iter().position(|row| {
             let item = self.item(*row);
-            item.map(|item| item.identity()) == kept && kept.is_some()
+            kept.is_some() && item.map(|item| item.identity()).as_ref() == kept
         });
         let position = same.unwrap_or(self.cursor.position);
         let total = self.rows.len();
@@ -114,7 +116,7 @@ fn words_of_alert(alert: &Alert) -> String {
 }
 
 fn words_of_silence(silence: &Silence) -> String {
-    let matchers: Vec<String> = silence.matchers.iter().map(|one| one.words()).collect();
+    let matchers: Vec<String> = silence.matchers.iter().map(Matcher::words).collect();
     format!(
         "silence {} {} {} {}",
         silence.state.word(),

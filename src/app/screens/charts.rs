@@ -342,16 +342,18 @@ pub struct DashboardsScreen {
     pub cursor: ListCursor,
 }
 
-impl DashboardsScreen {
-    /// Makes the list before anything has arrived.
-    pub fn new() -> Self {
+/// The list before anything has arrived.
+impl Default for DashboardsScreen {
+    fn default() -> Self {
         Self {
             ticket: None,
             content: Loaded::Waiting,
             cursor: ListCursor::default(),
         }
     }
+}
 
+impl DashboardsScreen {
     /// Returns the dashboard under the cursor.
     pub fn current(&self) -> Option<&Dashboard> {
         self.content.ready()?.get(self.cursor.position)

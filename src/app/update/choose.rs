@@ -31,7 +31,6 @@ pub(super) fn open_current(state: &mut State, out: &mut Effects) {
         | Screen::Rollout(_) => open_object(state, out),
         Screen::Analysis(_) => run::run_unknown(state, Command::Metrics, out),
         Screen::Charts(_) | Screen::Dashboards(_) => super::charts::open_current(state, out),
-        Screen::Alerts(_) => {}
         Screen::Namespaces(table) => {
             let name = table.view.cursor().map(|(object, _)| object.name.clone());
             if let Some(name) = name {
@@ -45,7 +44,8 @@ pub(super) fn open_current(state: &mut State, out: &mut Effects) {
             }
         }
         Screen::History(_) => super::objects::diff(state, out),
-        Screen::Diff(_)
+        Screen::Alerts(_)
+        | Screen::Diff(_)
         | Screen::Text(_)
         | Screen::Events(_)
         | Screen::Logs(_)

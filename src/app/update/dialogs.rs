@@ -67,37 +67,10 @@ fn form_of(state: &State, command: Command) -> Option<Opened> {
             plain(Form::Switches { was }, apps)
         }
         Command::Rollback => rollback_form(state),
-        Command::Delete => {
-            let all = subjects(state);
-            let apps = all
-                .iter()
-                .filter(|subject| subject.is_application())
-                .count();
-            match apps {
-                0 => plain(Form::Delete, all),
-                count if count == all.len() => plain(Form::DeleteApplication, all),
-                _ => None,
-            }
-        }
-        Command::Restart => restart_form(state),
-        Command::Undo => {
-            let chosen = rollouts::chosen_rollouts(state);
-            let revisions = match chosen.as_slice() {
-                [one] => rollouts::revisions(state, &one.object),
-                _ => Vec::new(),
-            };
-            let revisions = revisions.into_iter().map(|(number, _)| number).collect();
-            plain(Form::Undo { revisions }, chosen)
-        }
-        Command::SetImage => {
-            let chosen = rollouts::chosen_rollouts(state);
-            let first = chosen.first()?;
-            let row = rollouts::rollout_row(state, &first.object);
-            let images = row.iter().flat_map(|row| &row.images);
-            let images = images.filter(|image| !image.init);
-            let containers = images.map(|image| image.container.clone()).collect();
-            plain(Form::SetImage { containers }, chosen)
-        }
+        Command::Delete => delete_form(state),
+        Command::Restart => Some(restart_form(state)),
+        Command::Undo => Some(undo_form(state)),
+        Command::SetImage => set_image_form(state),
         Command::Silence => plain(Form::Silence, vec![alert_subject(state)?]),
         Command::ExpireSilence => {
             let silence = rollouts::current_silence(state)?;
@@ -119,15 +92,50 @@ fn form_of(state: &State, command: Command) -> Option<Opened> {
     }
 }
 
-fn restart_form(state: &State) -> Option<Opened> {
+/// Applications are deleted in their own way, so not together with anything else.
+fn delete_form(state: &State) -> Option<Opened> {
+    let all = subjects(state);
+    let apps = all
+        .iter()
+        .filter(|subject| subject.is_application())
+        .count();
+    let form = match apps {
+        0 => Form::Delete,
+        count if count == all.len() => Form::DeleteApplication,
+        _ => return None,
+    };
+    Some((form, all, Vec::new()))
+}
+
+fn undo_form(state: &State) -> Opened {
+    let chosen = rollouts::chosen_rollouts(state);
+    let revisions = match chosen.as_slice() {
+        [one] => rollouts::revisions(state, &one.object),
+        _ => Vec::new(),
+    };
+    let revisions = revisions.into_iter().map(|(number, _)| number).collect();
+    (Form::Undo { revisions }, chosen, Vec::new())
+}
+
+fn set_image_form(state: &State) -> Option<Opened> {
+    let chosen = rollouts::chosen_rollouts(state);
+    let first = chosen.first()?;
+    let row = rollouts::rollout_row(state, &first.object);
+    let images = row.iter().flat_map(|row| &row.images);
+    let images = images.filter(|image| !image.init);
+    let containers = images.map(|image| image.container.clone()).collect();
+    Some((Form::SetImage { containers }, chosen, Vec::new()))
+}
+
+fn restart_form(state: &State) -> Opened {
     let all = subjects(state);
     let rollouts_only = !all.is_empty() && all.iter().all(Subject::is_rollout);
     if rollouts_only || matches!(state.screen(), Screen::Rollout(_)) {
         let chosen = rollouts::chosen_rollouts(state);
         let form = Form::Worded(Box::new(Verb::RestartRollout));
-        return Some((form, chosen, Vec::new()));
+        return (form, chosen, Vec::new());
     }
-    Some((Form::Restart, all, Vec::new()))
+    (Form::Restart, all, Vec::new())
 }
 
 fn alert_subject(state: &State) -> Option<Subject> {

@@ -33,8 +33,8 @@ pub(super) fn on_update(state: &mut State, update: Update, out: &mut Effects) {
         Update::Delta { ticket, delta, .. } => on_delta(state, ticket, delta),
         Update::Application { ticket, detail, .. } => on_detail(state, ticket, detail.as_deref()),
         Update::Tree { ticket, tree, .. } => on_tree(state, ticket, &tree),
-        Update::Rollout { ticket, detail, .. } => on_rollout(state, ticket, detail, out),
-        Update::AnalysisRun { ticket, run, .. } => on_run(state, ticket, run),
+        Update::Rollout { ticket, detail, .. } => on_rollout(state, ticket, detail.as_deref(), out),
+        Update::AnalysisRun { ticket, run, .. } => on_run(state, ticket, run.as_deref()),
         Update::Query { ticket, answer, .. } => charts::on_query(state, ticket, answer),
         Update::Board { ticket, board, .. } => charts::on_board(state, ticket, &board),
         Update::Alerts { ticket, board, .. } => on_alerts(state, ticket, &board),
@@ -243,7 +243,7 @@ fn on_tree(state: &mut State, ticket: Ticket, tree: &ResourceTree) {
 fn on_rollout(
     state: &mut State,
     ticket: Ticket,
-    detail: Option<Box<RolloutDetail>>,
+    detail: Option<&RolloutDetail>,
     out: &mut Effects,
 ) {
     let window = state.window();
@@ -253,7 +253,7 @@ fn on_rollout(
         let Screen::Rollout(screen) = screen else {
             continue;
         };
-        if screen.ticket != Some(ticket) || screen.detail == Loaded::Ready(detail.clone()) {
+        if screen.ticket != Some(ticket) || is_shown(&screen.detail, detail) {
             continue;
         }
         let place = |detail: Option<&RolloutDetail>| {
@@ -261,10 +261,10 @@ fn on_rollout(
             let place = (row.phase, row.step_index, row.message.clone());
             Some((place, row.current_hash.clone(), row.replicas))
         };
-        let goes_on = place(screen.rollout()) != place(detail.as_deref());
-        let own = detail.as_deref().map(|detail| detail.row.uid.clone());
+        let goes_on = place(screen.rollout()) != place(detail);
+        let own = detail.map(|detail| detail.row.uid.clone());
         screen.uid = screen.uid.clone().or(own);
-        screen.set_detail(detail.clone());
+        screen.set_detail(detail.cloned().map(Box::new));
         screen.keep_in(window);
         if goes_on && detail.is_some() {
             screen.events_ticket = Some(next);
@@ -275,17 +275,21 @@ fn on_rollout(
     }
 }
 
-fn on_run(state: &mut State, ticket: Ticket, run: Option<Box<AnalysisRun>>) {
+fn is_shown<T: PartialEq>(shown: &Loaded<Option<Box<T>>>, arrived: Option<&T>) -> bool {
+    shown.ready().map(Option::as_deref) == Some(arrived)
+}
+
+fn on_run(state: &mut State, ticket: Ticket, run: Option<&AnalysisRun>) {
     let window = state.window();
     let top = state.stack.len().saturating_sub(1);
     for (number, screen) in state.stack.iter_mut().enumerate() {
         if let Screen::Analysis(screen) = screen
             && screen.ticket == Some(ticket)
-            && screen.detail != Loaded::Ready(run.clone())
+            && !is_shown(&screen.detail, run)
         {
-            let own = run.as_deref().map(|run| run.uid.clone());
+            let own = run.map(|run| run.uid.clone());
             screen.uid = screen.uid.clone().or(own);
-            screen.detail = Loaded::Ready(run.clone());
+            screen.detail = Loaded::Ready(run.cloned().map(Box::new));
             let total = screen.run().map_or(0, |run| run.metrics.len());
             let position = screen.cursor.position;
             screen.cursor.move_to(position, window, total);

@@ -6,8 +6,11 @@
 )]
 
 use crate::app::commands::Command;
-use crate::app::screens::{DiffScreen, HelpScreen, LogsScreen, Screen, TextScreen};
+use crate::app::screens::{
+    DiffScreen, HelpScreen, ListCursor, LogsScreen, Screen, TableScreen, TextScreen,
+};
 use crate::app::state::State;
+use crate::store::Store;
 
 /// How far a command moves.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +28,10 @@ impl Step {
             Self::First => 0,
             Self::Last => last,
         }
+    }
+
+    fn along(self, cursor: &mut ListCursor, total: usize, window: usize) {
+        cursor.move_to(self.from(cursor.position, total), window, total);
     }
 }
 
@@ -57,34 +64,42 @@ fn go(state: &mut State, step: Step) {
     };
     match screen {
         Screen::Applications(table) | Screen::Namespaces(table) | Screen::Kind(table) => {
-            let view = &mut table.view;
-            if let Some(position) = view.position() {
-                let to = step.from(position, view.visible().len());
-                view.move_to(to, store, window);
-            }
+            move_table(table, step, store, window);
         }
         Screen::Application(screen) => {
+            let to = step.from(screen.position(), screen.rows().len());
+            screen.move_to(to, window);
+        }
+        Screen::Rollout(screen) => {
             let to = step.from(screen.position(), screen.rows().len());
             screen.move_to(to, window);
         }
         Screen::History(screen) => {
             let detail = screen.detail.ready().and_then(Option::as_ref);
             let total = detail.map_or(0, |detail| detail.history.len());
-            let to = step.from(screen.cursor.position, total);
-            screen.cursor.move_to(to, window, total);
+            step.along(&mut screen.cursor, total, window);
         }
         Screen::Events(screen) => {
             let total = screen.content.ready().map_or(0, Vec::len);
-            let to = step.from(screen.cursor.position, total);
-            screen.cursor.move_to(to, window, total);
+            step.along(&mut screen.cursor, total, window);
         }
-        Screen::Contexts(screen) => {
-            let to = step.from(screen.cursor.position, contexts);
-            screen.cursor.move_to(to, window, contexts);
+        Screen::Contexts(screen) => step.along(&mut screen.cursor, contexts, window),
+        Screen::Ledger(screen) => step.along(&mut screen.cursor, entries, window),
+        Screen::Analysis(screen) => {
+            let total = screen.run().map_or(0, |run| run.metrics.len());
+            step.along(&mut screen.cursor, total, window);
         }
-        Screen::Ledger(screen) => {
-            let to = step.from(screen.cursor.position, entries);
-            screen.cursor.move_to(to, window, entries);
+        Screen::Charts(screen) => {
+            let total = screen.shown().len();
+            step.along(&mut screen.cursor, total, window);
+        }
+        Screen::Alerts(screen) => {
+            let total = screen.rows().len();
+            step.along(&mut screen.cursor, total, window);
+        }
+        Screen::Dashboards(screen) => {
+            let total = screen.content.ready().map_or(0, Vec::len);
+            step.along(&mut screen.cursor, total, window);
         }
         Screen::Text(TextScreen { top, content, .. }) => {
             let total = content.ready().map_or(0, Vec::len);
@@ -98,30 +113,14 @@ fn go(state: &mut State, step: Step) {
             *top = scroll(step, *top, rows.len(), window);
         }
         Screen::Logs(screen) => scroll_log(screen, step, window),
-        Screen::Rollout(screen) => {
-            let to = step.from(screen.position(), screen.rows().len());
-            screen.move_to(to, window);
-        }
-        Screen::Analysis(screen) => {
-            let total = screen.run().map_or(0, |run| run.metrics.len());
-            let to = step.from(screen.cursor.position, total);
-            screen.cursor.move_to(to, window, total);
-        }
-        Screen::Charts(screen) => {
-            let total = screen.shown().len();
-            let to = step.from(screen.cursor.position, total);
-            screen.cursor.move_to(to, window, total);
-        }
-        Screen::Alerts(screen) => {
-            let total = screen.rows().len();
-            let to = step.from(screen.cursor.position, total);
-            screen.cursor.move_to(to, window, total);
-        }
-        Screen::Dashboards(screen) => {
-            let total = screen.content.ready().map_or(0, Vec::len);
-            let to = step.from(screen.cursor.position, total);
-            screen.cursor.move_to(to, window, total);
-        }
+    }
+}
+
+fn move_table(table: &mut TableScreen, step: Step, store: &Store, window: usize) {
+    let view = &mut table.view;
+    if let Some(position) = view.position() {
+        let to = step.from(position, view.visible().len());
+        view.move_to(to, store, window);
     }
 }
 

@@ -76,60 +76,64 @@ fn subscribe_again(state: &mut State, number: usize, out: &mut Effects) {
     let Some(screen) = state.stack.get_mut(number) else {
         return;
     };
+    if let Some(table) = screen.table_mut() {
+        table.view.forget_rows();
+    }
+    if let Some((own, topic)) = own_topic(screen) {
+        *own = Some(ticket);
+        subscribe(ticket, topic, out);
+    } else if let Screen::Dashboards(screen) = screen {
+        screen.ticket = Some(ticket);
+        fetch(ticket, Fetch::Dashboards { namespace: None }, out);
+    } else if let Screen::Applications(table) = screen {
+        table.ticket = base;
+    } else if let Screen::Namespaces(table) = screen {
+        table.ticket = namespaces;
+    } else if let Screen::Kind(table) = screen {
+        table.ticket = shared;
+    }
+}
+
+/// Returns what a screen alone watches, and where its ticket stands.
+fn own_topic(screen: &mut Screen) -> Option<(&mut Option<Ticket>, Topic)> {
     match screen {
-        Screen::Kind(table) if table.view.kind == rollouts() => {
-            table.view.forget_rows();
-            table.ticket = shared;
-        }
-        Screen::Rollout(screen) => {
-            screen.ticket = Some(ticket);
-            subscribe(ticket, Topic::Rollout(screen.object.clone()), out);
-        }
-        Screen::Analysis(screen) => {
-            screen.ticket = Some(ticket);
-            subscribe(ticket, Topic::AnalysisRun(screen.object.clone()), out);
-        }
-        Screen::Alerts(screen) => {
-            screen.ticket = Some(ticket);
-            subscribe(ticket, Topic::Alerts, out);
-        }
-        Screen::Dashboards(screen) => {
-            screen.ticket = Some(ticket);
-            fetch(ticket, Fetch::Dashboards { namespace: None }, out);
-        }
-        Screen::Applications(table) => {
-            table.view.forget_rows();
-            table.ticket = base;
-        }
-        Screen::Namespaces(table) => {
-            table.view.forget_rows();
-            table.ticket = namespaces;
-        }
+        Screen::Kind(table) if table.view.kind == rollouts() => None,
         Screen::Kind(table) => {
-            table.view.forget_rows();
-            table.ticket = Some(ticket);
-            subscribe(ticket, Topic::Kind(table.view.kind.clone()), out);
+            let topic = Topic::Kind(table.view.kind.clone());
+            Some((&mut table.ticket, topic))
         }
         Screen::Application(screen) => {
-            screen.ticket = Some(ticket);
-            subscribe(ticket, Topic::Application(screen.object.clone()), out);
+            let topic = Topic::Application(screen.object.clone());
+            Some((&mut screen.ticket, topic))
         }
         Screen::History(screen) => {
-            screen.ticket = Some(ticket);
-            subscribe(ticket, Topic::Application(screen.object.clone()), out);
+            let topic = Topic::Application(screen.object.clone());
+            Some((&mut screen.ticket, topic))
         }
+        Screen::Rollout(screen) => {
+            let topic = Topic::Rollout(screen.object.clone());
+            Some((&mut screen.ticket, topic))
+        }
+        Screen::Analysis(screen) => {
+            let topic = Topic::AnalysisRun(screen.object.clone());
+            Some((&mut screen.ticket, topic))
+        }
+        Screen::Alerts(screen) => Some((&mut screen.ticket, Topic::Alerts)),
         Screen::Logs(screen) => {
             screen.clear();
-            screen.ticket = Some(ticket);
-            subscribe(ticket, logs_topic(screen), out);
+            let topic = logs_topic(screen);
+            Some((&mut screen.ticket, topic))
         }
-        Screen::Text(_)
+        Screen::Applications(_)
+        | Screen::Namespaces(_)
+        | Screen::Text(_)
         | Screen::Diff(_)
         | Screen::Events(_)
         | Screen::Contexts(_)
         | Screen::Help(_)
         | Screen::Ledger(_)
-        | Screen::Charts(_) => {}
+        | Screen::Dashboards(_)
+        | Screen::Charts(_) => None,
     }
 }
 
@@ -300,16 +304,17 @@ fn make_delivery(
             Screen::Charts(Box::new(screen))
         }
         Place::Alerts => {
-            let mut screen = AlertsScreen::new();
+            let mut screen = AlertsScreen::default();
             screen.ticket = Some(ticket);
             subscribe(ticket, Topic::Alerts, out);
             Screen::Alerts(screen)
         }
         _ => {
-            let mut screen = DashboardsScreen::new();
-            screen.ticket = Some(ticket);
             fetch(ticket, Fetch::Dashboards { namespace: None }, out);
-            Screen::Dashboards(screen)
+            Screen::Dashboards(DashboardsScreen {
+                ticket: Some(ticket),
+                ..DashboardsScreen::default()
+            })
         }
     }
 }

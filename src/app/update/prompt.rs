@@ -386,25 +386,11 @@ fn obey(state: &mut State, line: &str, out: &mut Effects) -> Result<(), String> 
     let mut words = line.split_whitespace();
     let first = words.next().unwrap_or_default();
     let rest: Vec<&str> = words.collect();
+    if let Some(charts) = charts_of(line) {
+        navigate::go(state, Place::Charts(charts), out);
+        return Ok(());
+    }
     match (first, rest.as_slice()) {
-        ("query" | "promql", [_, ..]) => {
-            let expr = line
-                .split_once(' ')
-                .map(|(_, expr)| expr.trim())
-                .unwrap_or_default();
-            let place = Place::Charts(ChartsOf::Query(expr.into()));
-            navigate::go(state, place, out);
-            return Ok(());
-        }
-        ("dashboard" | "dashboards", [_, ..]) => {
-            let name = line
-                .split_once(' ')
-                .map(|(_, name)| name.trim())
-                .unwrap_or_default();
-            let place = Place::Charts(ChartsOf::Dashboard(name.into()));
-            navigate::go(state, place, out);
-            return Ok(());
-        }
         ("ctx" | "context" | "contexts", [name]) => return go_to_context(state, name, out),
         ("ns" | "namespace" | "namespaces", [name]) => {
             navigate::set_scope(state, scope_of(name), out);
@@ -450,6 +436,18 @@ fn obey(state: &mut State, line: &str, out: &mut Effects) -> Result<(), String> 
         return go_to_kind(state, kind, &rest, out);
     }
     Err(unknown(state, first))
+}
+
+/// Reads `query EXPRESSION` and `dashboard NAME`; what follows the first word is one argument.
+fn charts_of(line: &str) -> Option<ChartsOf> {
+    let (first, rest) = line.trim_start().split_once(char::is_whitespace)?;
+    let rest = rest.trim();
+    match first {
+        _ if rest.is_empty() => None,
+        "query" | "promql" => Some(ChartsOf::Query(rest.into())),
+        "dashboard" | "dashboards" => Some(ChartsOf::Dashboard(rest.into())),
+        _ => None,
+    }
 }
 
 fn scope_of(word: &str) -> Scope {

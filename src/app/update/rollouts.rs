@@ -313,7 +313,7 @@ mod tests {
         let words: Vec<String> = read
             .expect("matchers")
             .iter()
-            .map(|one| one.words())
+            .map(crate::domain::alert::Matcher::words)
             .collect();
         assert_eq!(
             words,

@@ -22,11 +22,15 @@ impl Subject {
         self.object.kind == rollouts()
     }
 
-    fn of_node(node: &TreeNode) -> Self {
+    fn new(object: &ObjectRef, uid: Option<&Uid>) -> Self {
         Self {
-            object: node.object.clone(),
-            uid: node.uid.clone(),
+            object: object.clone(),
+            uid: uid.cloned(),
         }
+    }
+
+    fn of_node(node: &TreeNode) -> Self {
+        Self::new(&node.object, node.uid.as_ref())
     }
 }
 
@@ -35,28 +39,11 @@ pub(super) fn subjects(state: &State) -> Vec<Subject> {
     match state.screen() {
         Screen::Applications(screen) | Screen::Namespaces(screen) | Screen::Kind(screen) => {
             let rows = screen.view.chosen(&state.store).into_iter();
-            rows.map(|row| Subject {
-                object: row.object().clone(),
-                uid: Some(row.uid().clone()),
-            })
-            .collect()
+            let subjects = rows.map(|row| Subject::new(row.object(), Some(row.uid())));
+            subjects.collect()
         }
-        Screen::Application(screen) => {
-            let marked = screen.marked();
-            if marked.is_empty() {
-                vec![
-                    screen
-                        .current()
-                        .map_or_else(|| whole(screen), Subject::of_node),
-                ]
-            } else {
-                marked.into_iter().map(Subject::of_node).collect()
-            }
-        }
-        Screen::History(screen) => vec![Subject {
-            object: screen.object.clone(),
-            uid: screen.uid.clone(),
-        }],
+        Screen::Application(screen) => nodes_of(screen),
+        Screen::History(screen) => vec![Subject::new(&screen.object, screen.uid.as_ref())],
         Screen::Diff(screen) => {
             let object = screen.object.as_ref().unwrap_or(&screen.application);
             vec![known(state, object)]
@@ -67,30 +54,20 @@ pub(super) fn subjects(state: &State) -> Vec<Subject> {
         Screen::Ledger(screen) => {
             let entries = state.ledger.entries().iter().rev();
             let entry = entries.skip(screen.cursor.position).take(1);
-            entry
-                .map(|entry| Subject {
-                    object: entry.intent.target.clone(),
-                    uid: entry.intent.uid.clone(),
-                })
+            let intents = entry.map(|entry| &entry.intent);
+            intents
+                .map(|intent| Subject::new(&intent.target, intent.uid.as_ref()))
                 .collect()
         }
         Screen::Rollout(screen) => {
             let below = screen.current().and_then(|item| {
                 let (object, uid) = item.object()?;
-                Some(Subject {
-                    object: object.clone(),
-                    uid: Some(uid.clone()),
-                })
+                Some(Subject::new(object, Some(uid)))
             });
-            vec![below.unwrap_or_else(|| Subject {
-                object: screen.object.clone(),
-                uid: screen.uid.clone(),
-            })]
+            let whole = || Subject::new(&screen.object, screen.uid.as_ref());
+            vec![below.unwrap_or_else(whole)]
         }
-        Screen::Analysis(screen) => vec![Subject {
-            object: screen.object.clone(),
-            uid: screen.uid.clone(),
-        }],
+        Screen::Analysis(screen) => vec![Subject::new(&screen.object, screen.uid.as_ref())],
         Screen::Charts(screen) => match &screen.what {
             ChartsOf::Object(object) => vec![known(state, object)],
             ChartsOf::Query(_) | ChartsOf::Dashboard(_) => Vec::new(),
@@ -102,10 +79,17 @@ pub(super) fn subjects(state: &State) -> Vec<Subject> {
 }
 
 fn whole(screen: &ApplicationScreen) -> Subject {
-    Subject {
-        object: screen.object.clone(),
-        uid: screen.uid.clone(),
+    Subject::new(&screen.object, screen.uid.as_ref())
+}
+
+/// The marked nodes, or the one under the cursor, or the Application itself.
+fn nodes_of(screen: &ApplicationScreen) -> Vec<Subject> {
+    let marked = screen.marked();
+    if marked.is_empty() {
+        let current = screen.current();
+        return vec![current.map_or_else(|| whole(screen), Subject::of_node)];
     }
+    marked.into_iter().map(Subject::of_node).collect()
 }
 
 /// Finds the life of an object that some screen below has shown.

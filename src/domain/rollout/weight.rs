@@ -83,8 +83,8 @@ fn set_weight(facts: &Facts, max: u32) -> u32 {
     let Some(current) = current_step(facts) else {
         return max;
     };
-    let done = facts.steps.iter().take(current + 1).rev();
-    done.filter_map(super::Step::weight).next().unwrap_or(0)
+    let mut done = facts.steps.iter().take(current + 1).rev();
+    done.find_map(super::Step::weight).unwrap_or(0)
 }
 
 fn actual_weight(facts: &Facts, max: u32, set: u32) -> u32 {

@@ -20,7 +20,7 @@ pub fn why_rollout(row: &Rollout, runs: &[AnalysisRun], now: DateTime<Utc>) -> V
     let bad = runs
         .iter()
         .filter(|run| run.phase >= AnalysisPhase::Inconclusive);
-    findings.extend(bad.flat_map(|run| why_analysis(run)));
+    findings.extend(bad.flat_map(why_analysis));
     if row.weights.disagree() {
         findings.push(disagreement(row));
     }

@@ -191,8 +191,7 @@ fn steered(verb: &Verb, before: &Rollout, now: &Rollout) -> Look {
     };
     let updates = now.current_hash != before.current_hash;
     match verb {
-        Verb::Promote | Verb::Resume if now.aborted => aborted(),
-        Verb::PromoteFull if now.aborted => aborted(),
+        Verb::Promote | Verb::Resume | Verb::PromoteFull if now.aborted => aborted(),
         Verb::Promote | Verb::Resume => {
             let moved = now.step_index != before.step_index
                 || now.pauses != before.pauses

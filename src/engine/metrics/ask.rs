@@ -35,7 +35,7 @@ enum Kind {
 }
 
 impl Trouble {
-    pub(super) fn of_search(server: Server, fault: Fault) -> Self {
+    pub(super) fn of_search(server: Server, fault: &Fault) -> Self {
         let hint = match server {
             Server::Prometheus => {
                 "name it in the configuration: `[[metrics]]` with `prometheus = \"https://…\"` or `\"NAMESPACE/NAME:PORT\"`"
@@ -50,7 +50,13 @@ impl Trouble {
                 hint,
                 kind: Kind::Absent,
             },
-            other => Self::of_fault(server, &other),
+            Fault::Unreachable(_)
+            | Fault::Unauthorized(_)
+            | Fault::Forbidden(_)
+            | Fault::Gone
+            | Fault::Conflict(_)
+            | Fault::Busy(_)
+            | Fault::Unreadable(_) => Self::of_fault(server, fault),
         }
     }
 

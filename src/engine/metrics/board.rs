@@ -141,7 +141,8 @@ impl Subject {
             }
             "Application" => {
                 let live = session.object(object).await.unwrap_or_default();
-                subject.namespace = text(&live, &["spec", "destination", "namespace"]).to_owned();
+                text(&live, &["spec", "destination", "namespace"])
+                    .clone_into(&mut subject.namespace);
                 subject.name = None;
             }
             "Rollout" => {

@@ -339,10 +339,11 @@ fn port_of(service: &Value, server: Server) -> Option<&Value> {
             .iter()
             .find(|port| names.contains(&text(port, &["name"])))
     };
-    by_number.or_else(by_name).or_else(|| match ports {
+    let only = match ports {
         [only] => Some(only),
         _ => None,
-    })
+    };
+    by_number.or_else(by_name).or(only)
 }
 
 #[cfg(test)]

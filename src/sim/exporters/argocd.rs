@@ -200,7 +200,7 @@ impl ArgoCdExporter {
 
     fn write_syncs(&self, page: &mut Page) {
         let syncs = self.syncs.read().unwrap_or_else(PoisonError::into_inner);
-        let families: [(&str, &str, fn(&Syncs) -> f64); 2] = [
+        let families: [(&str, &str, Reading); 2] = [
             (
                 "argocd_app_sync_total",
                 "Number of application syncs.",
@@ -229,6 +229,9 @@ impl ArgoCdExporter {
         }
     }
 }
+
+/// Reads the value of a family from what was counted.
+type Reading = fn(&Syncs) -> f64;
 
 /// Counts an operation that has ended since the object was last seen.
 fn note(change: &Change<App>, syncs: &mut BTreeMap<SyncKey, Syncs>) {
@@ -262,11 +265,9 @@ fn note(change: &Change<App>, syncs: &mut BTreeMap<SyncKey, Syncs>) {
 }
 
 fn seconds_of(state: &OperationState) -> f64 {
-    let time = |text: &Option<String>| {
-        let text = text.as_deref()?;
-        DateTime::parse_from_rfc3339(text).ok()
-    };
-    match (time(&state.started_at), time(&state.finished_at)) {
+    let time = |text: Option<&String>| DateTime::parse_from_rfc3339(text?).ok();
+    let (started, finished) = (state.started_at.as_ref(), state.finished_at.as_ref());
+    match (time(started), time(finished)) {
         (Some(from), Some(to)) => (to - from).num_milliseconds().max(0) as f64 / 1_000.0,
         (_, None) | (None, Some(_)) => 0.0,
     }
@@ -277,6 +278,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
+    #[allow(clippy::needless_pass_by_value, reason = "reads better at the call")]
     fn app(state: Value) -> Arc<App> {
         let app = json!({
             "metadata": {"name": "web", "namespace": "argocd"},

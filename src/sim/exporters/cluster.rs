@@ -18,6 +18,9 @@ pub struct ClusterExporter {
     deployments: Informer<Deployment>,
 }
 
+/// Reads a number from an object.
+type Count<T> = fn(&T) -> i32;
+
 impl ClusterExporter {
     /// Starts to watch pods and Deployments.
     pub fn start(runtime: &Runtime) -> Self {
@@ -40,7 +43,7 @@ impl ClusterExporter {
     fn write_deployments(&self, page: &mut Page) {
         let mut deployments = self.deployments.all();
         deployments.retain(|one| wanted(one) > 0 || status(one, |all| all.replicas) > 0);
-        let families: [(&str, &str, fn(&Deployment) -> i32); 6] = [
+        let families: [(&str, &str, Count<Deployment>); 6] = [
             (
                 "kube_deployment_spec_replicas",
                 "Number of desired pods for a deployment.",
@@ -174,17 +177,17 @@ fn containers(pod: &Pod) -> &[ContainerStatus] {
     all.map_or(&[], Vec::as_slice)
 }
 
+fn all_containers(pods: &[Arc<Pod>]) -> impl Iterator<Item = (&Arc<Pod>, &ContainerStatus)> {
+    pods.iter().flat_map(|pod| {
+        let containers = containers(pod).iter();
+        containers.map(move |container| (pod, container))
+    })
+}
+
 fn write_containers(page: &mut Page, pods: &[Arc<Pod>]) {
-    let all = || {
-        pods.iter().flat_map(|pod| {
-            containers(pod)
-                .iter()
-                .map(move |container| (pod, container))
-        })
-    };
     let help = "Information about a container in a pod.";
     page.family("kube_pod_container_info", Metric::Gauge, help);
-    for (pod, container) in all() {
+    for (pod, container) in all_containers(pods) {
         let spec = pod.spec.as_ref();
         let declared = spec.and_then(|spec| {
             let mut containers = spec.containers.iter();
@@ -204,32 +207,40 @@ fn write_containers(page: &mut Page, pods: &[Arc<Pod>]) {
         ]);
         page.sample("kube_pod_container_info", &labels, 1.0);
     }
-    let families: [(&str, Metric, &str, fn(&ContainerStatus) -> f64); 2] = [
+    write_container_states(page, pods);
+    write_waiting(page, pods);
+}
+
+fn write_container_states(page: &mut Page, pods: &[Arc<Pod>]) {
+    let families: [(&str, Metric, &str, Count<ContainerStatus>); 2] = [
         (
             "kube_pod_container_status_restarts_total",
             Metric::Counter,
             "The number of container restarts per container.",
-            |one| f64::from(one.restart_count),
+            |one| one.restart_count,
         ),
         (
             "kube_pod_container_status_ready",
             Metric::Gauge,
             "Describes whether the containers readiness check succeeded.",
-            |one| f64::from(one.ready),
+            |one| i32::from(one.ready),
         ),
     ];
     for (name, metric, help, value) in families {
         page.family(name, metric, help);
-        for (pod, container) in all() {
+        for (pod, container) in all_containers(pods) {
             let mut labels = names(pod).to_vec();
             labels.push(("container", &container.name));
-            page.sample(name, &labels, value(container));
+            page.sample(name, &labels, f64::from(value(container)));
         }
     }
+}
+
+fn write_waiting(page: &mut Page, pods: &[Arc<Pod>]) {
     let name = "kube_pod_container_status_waiting_reason";
     let help = "Describes the reason the container is currently in waiting state.";
     page.family(name, Metric::Gauge, help);
-    for (pod, container) in all() {
+    for (pod, container) in all_containers(pods) {
         let state = container.state.as_ref();
         let waiting = state.and_then(|state| state.waiting.as_ref());
         if let Some(reason) = waiting.and_then(|waiting| waiting.reason.as_deref()) {

@@ -163,6 +163,9 @@ pub struct RolloutsExporter {
     experiments: Informer<Experiment>,
 }
 
+/// Reads a number of replicas from a Rollout.
+type Count = fn(&Rollout) -> i64;
+
 impl RolloutsExporter {
     /// Starts to watch Rollouts, AnalysisRuns and Experiments.
     pub fn start(runtime: &Runtime) -> Self {
@@ -213,7 +216,7 @@ impl RolloutsExporter {
 
     fn write_replicas(&self, page: &mut Page) {
         let rollouts = self.rollouts.all();
-        let families: [(&str, &str, fn(&Rollout) -> i64); 4] = [
+        let families: [(&str, &str, Count); 4] = [
             (
                 "rollout_info_replicas_available",
                 "The number of available replicas per rollout.",

@@ -180,7 +180,7 @@ mod tests {
     use super::*;
     use crate::sim::rng::Seed;
 
-    fn step<'a>(note: &'a StepNote, words: Vec<String>) -> Step<'a> {
+    fn step(note: &StepNote, words: Vec<String>) -> Step<'_> {
         Step {
             image: "gcr.io/kaniko-project/executor:v1.23.2",
             words,

@@ -82,58 +82,25 @@ fn short(key: &str) -> String {
 const EVERYWHERE: [(Command, &str); 2] =
     [(Command::Menu, "more"), (Command::CommandPrompt, "command")];
 
-fn commands_of(screen: &Screen) -> &'static [(Command, &'static str)] {
+fn commands_of(screen: &Screen) -> Offered {
     match screen {
-        Screen::Applications(_) => &[
-            (Command::Sync, "sync"),
-            (Command::Diff, "diff"),
-            (Command::Refresh, "refresh"),
-            (Command::Switches, "switches"),
-            (Command::History, "history"),
-            (Command::FilterPrompt, "filter"),
-        ],
-        Screen::Application(_) => &[
-            (Command::Sync, "sync"),
-            (Command::Diff, "diff"),
-            (Command::Logs, "logs"),
-            (Command::Yaml, "yaml"),
-            (Command::Describe, "describe"),
-            (Command::Fold, "fold"),
-        ],
+        Screen::Applications(_) => APPLICATIONS,
+        Screen::Application(_) => APPLICATION,
         Screen::Diff(_) => &[
             (Command::Sync, "sync"),
             (Command::ToggleFull, "full"),
             (Command::Back, "back"),
         ],
         Screen::History(_) => &[(Command::Rollback, "roll back"), (Command::Back, "back")],
-        Screen::Text(_) => &[
-            (Command::FilterPrompt, "search"),
-            (Command::SearchNext, "next"),
-            (Command::ToggleWrap, "wrap"),
-            (Command::CopyAll, "copy"),
-            (Command::Back, "back"),
-        ],
+        Screen::Text(_) => TEXT,
         Screen::Events(_) => &[(Command::Reload, "read again"), (Command::Back, "back")],
-        Screen::Logs(_) => &[
-            (Command::ToggleAutoscroll, "follow"),
-            (Command::ToggleWrap, "wrap"),
-            (Command::ToggleTimestamps, "time"),
-            (Command::FilterPrompt, "filter"),
-            (Command::Back, "back"),
-        ],
+        Screen::Logs(_) => LOGS,
         Screen::Contexts(_) => &[(Command::Open, "connect"), (Command::Back, "back")],
         Screen::Namespaces(_) => &[
             (Command::Open, "watch this namespace"),
             (Command::Back, "back"),
         ],
-        Screen::Kind(table) if table.view.kind == rollouts() => &[
-            (Command::Promote, "promote"),
-            (Command::Abort, "abort"),
-            (Command::Metrics, "metrics"),
-            (Command::Restart, "restart"),
-            (Command::Undo, "undo"),
-            (Command::FilterPrompt, "filter"),
-        ],
+        Screen::Kind(table) if table.view.kind == rollouts() => ROLLOUTS,
         Screen::Kind(_) => &[
             (Command::Describe, "describe"),
             (Command::Yaml, "yaml"),
@@ -141,27 +108,13 @@ fn commands_of(screen: &Screen) -> &'static [(Command, &'static str)] {
             (Command::Delete, "delete"),
             (Command::FilterPrompt, "filter"),
         ],
-        Screen::Rollout(_) => &[
-            (Command::Promote, "promote"),
-            (Command::Abort, "abort"),
-            (Command::Metrics, "metrics"),
-            (Command::Undo, "undo"),
-            (Command::SetImage, "image"),
-            (Command::Restart, "restart"),
-            (Command::Logs, "logs"),
-        ],
+        Screen::Rollout(_) => ROLLOUT,
         Screen::Analysis(_) => &[
             (Command::Open, "ask its query"),
             (Command::Terminate, "terminate"),
             (Command::Back, "back"),
         ],
-        Screen::Charts(_) => &[
-            (Command::LongerSpan, "longer"),
-            (Command::ShorterSpan, "shorter"),
-            (Command::ZoomPanel, "zoom"),
-            (Command::EditQuery, "query"),
-            (Command::Back, "back"),
-        ],
+        Screen::Charts(_) => CHARTS,
         Screen::Alerts(_) => &[
             (Command::Silence, "silence"),
             (Command::ExpireSilence, "end silence"),
@@ -172,3 +125,60 @@ fn commands_of(screen: &Screen) -> &'static [(Command, &'static str)] {
         Screen::Help(_) | Screen::Ledger(_) => &[(Command::Back, "back")],
     }
 }
+
+type Offered = &'static [(Command, &'static str)];
+
+const APPLICATIONS: Offered = &[
+    (Command::Sync, "sync"),
+    (Command::Diff, "diff"),
+    (Command::Refresh, "refresh"),
+    (Command::Switches, "switches"),
+    (Command::History, "history"),
+    (Command::FilterPrompt, "filter"),
+];
+const APPLICATION: Offered = &[
+    (Command::Sync, "sync"),
+    (Command::Diff, "diff"),
+    (Command::Logs, "logs"),
+    (Command::Yaml, "yaml"),
+    (Command::Describe, "describe"),
+    (Command::Fold, "fold"),
+];
+const TEXT: Offered = &[
+    (Command::FilterPrompt, "search"),
+    (Command::SearchNext, "next"),
+    (Command::ToggleWrap, "wrap"),
+    (Command::CopyAll, "copy"),
+    (Command::Back, "back"),
+];
+const LOGS: Offered = &[
+    (Command::ToggleAutoscroll, "follow"),
+    (Command::ToggleWrap, "wrap"),
+    (Command::ToggleTimestamps, "time"),
+    (Command::FilterPrompt, "filter"),
+    (Command::Back, "back"),
+];
+const ROLLOUTS: Offered = &[
+    (Command::Promote, "promote"),
+    (Command::Abort, "abort"),
+    (Command::Metrics, "metrics"),
+    (Command::Restart, "restart"),
+    (Command::Undo, "undo"),
+    (Command::FilterPrompt, "filter"),
+];
+const ROLLOUT: Offered = &[
+    (Command::Promote, "promote"),
+    (Command::Abort, "abort"),
+    (Command::Metrics, "metrics"),
+    (Command::Undo, "undo"),
+    (Command::SetImage, "image"),
+    (Command::Restart, "restart"),
+    (Command::Logs, "logs"),
+];
+const CHARTS: Offered = &[
+    (Command::LongerSpan, "longer"),
+    (Command::ShorterSpan, "shorter"),
+    (Command::ZoomPanel, "zoom"),
+    (Command::EditQuery, "query"),
+    (Command::Back, "back"),
+];

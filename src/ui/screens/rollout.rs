@@ -49,7 +49,7 @@ pub(super) fn draw(
     let inside = canvas.boxed(area, &boxed);
     let detail = match &screen.detail {
         Loaded::Ready(Some(detail)) => detail,
-        other => {
+        other @ (Loaded::Waiting | Loaded::Failed(_) | Loaded::Ready(None)) => {
             let name = &screen.object.name;
             let notice = match other {
                 Loaded::Waiting => state_of::loading(&format!("Loading {name}")),

@@ -65,7 +65,9 @@ fn field_of(object: &Value, path: &str) -> Result<String, String> {
     match found {
         Value::Null => Err(wrong()),
         Value::String(text) => Ok(text.clone()),
-        other => Ok(other.to_string()),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Ok(found.to_string())
+        }
     }
 }
 

@@ -258,12 +258,13 @@ pub(super) fn assess(
     }
     status.run_summary = Some(overview.summary);
     status.dry_run_summary = Some(overview.dry_run);
-    let (phase, message) = match overview.worst {
-        Phase::Unset if terminating => (Phase::Successful, overview.message),
-        worst if terminating => (worst, overview.message),
-        Phase::Unset => (Phase::Running, String::new()),
-        _ if overview.going_on => (Phase::Running, String::new()),
-        worst => (worst, overview.message),
+    let nothing_known = overview.worst == Phase::Unset;
+    let (phase, message) = if terminating && nothing_known {
+        (Phase::Successful, overview.message)
+    } else if !terminating && (nothing_known || overview.going_on) {
+        (Phase::Running, String::new())
+    } else {
+        (overview.worst, overview.message)
     };
     if phase != status.phase {
         status.phase = phase;

@@ -234,7 +234,7 @@ impl Summary {
             Phase::Failed => self.failed += 1,
             Phase::Inconclusive => self.inconclusive += 1,
             Phase::Unset | Phase::Successful | Phase::Running | Phase::Pending | Phase::Unknown => {
-                self.successful += 1
+                self.successful += 1;
             }
         }
     }

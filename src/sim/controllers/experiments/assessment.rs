@@ -165,11 +165,15 @@ pub(super) fn assess(experiment: &Experiment, status: &mut ExperimentStatus, now
         }
         let bad_analysis = analysis.0.has_ended() && analysis.0 != Phase::Successful;
         let counts = analysis.0.has_ended() || has_required(experiment);
-        let (phase, message) = match template.0 {
-            Phase::Successful if counts => analysis,
-            phase if phase.has_ended() => template,
-            _ if bad_analysis || required_done(experiment, status) => analysis,
-            _ => template,
+        let decided_by_analysis = if template.0.has_ended() {
+            template.0 == Phase::Successful && counts
+        } else {
+            bad_analysis || required_done(experiment, status)
+        };
+        let (phase, message) = if decided_by_analysis {
+            analysis
+        } else {
+            template
         };
         status.phase = phase;
         status.message = message;

@@ -138,6 +138,7 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::seconds(second)
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "reads better at the call")]
     fn rollout(status: serde_json::Value) -> Rollout {
         serde_json::from_value(
             json!({"metadata": {}, "spec": {"strategy": {"canary": {}}}, "status": status}),

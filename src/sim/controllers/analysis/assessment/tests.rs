@@ -9,6 +9,7 @@ fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "reads better at the call")]
 fn metric(extra: Value) -> Metric {
     let mut json = json!({"name": "rate", "provider": {"prometheus": {"query": "up"}}});
     json_patch::merge(&mut json, &extra);
@@ -51,80 +52,54 @@ fn after(phases: &str) -> MetricResult {
 #[test]
 fn limits_and_counts_decide_about_a_metric() {
     let every = json!({"interval": "1m"});
-    for (extra, phases, wanted) in [
-        (json!({}), "", Phase::Pending),
-        (json!({}), "s", Phase::Successful),
-        (json!({}), "f", Phase::Failed),
-        (json!({}), "i", Phase::Inconclusive),
-        (json!({}), "e", Phase::Running),
-        (json!({}), "eeee", Phase::Running),
-        (json!({}), "eeeee", Phase::Error),
-        (json!({"consecutiveErrorLimit": 0}), "e", Phase::Error),
-        (every.clone(), "ssss", Phase::Running),
-        (every.clone(), "sssf", Phase::Failed),
-        (json!({"interval": "1m", "count": 3}), "ss", Phase::Running),
-        (
-            json!({"interval": "1m", "count": 3}),
-            "ssees",
-            Phase::Successful,
-        ),
-        (
-            json!({"interval": "1m", "count": 3, "failureLimit": 1}),
-            "fs",
-            Phase::Running,
-        ),
-        (
-            json!({"interval": "1m", "count": 3, "failureLimit": 1}),
-            "fsf",
-            Phase::Failed,
-        ),
-        (
-            json!({"interval": "1m", "count": 3, "failureLimit": 1}),
-            "fss",
-            Phase::Successful,
-        ),
-        (
-            json!({"interval": "1m", "failureLimit": -1}),
-            "ffffff",
-            Phase::Running,
-        ),
-        (
-            json!({"interval": "1m", "inconclusiveLimit": 1}),
-            "ii",
-            Phase::Inconclusive,
-        ),
-        // If several limits are crossed at once, the last in upstream's order wins.
-        (
-            json!({"interval": "1m", "consecutiveErrorLimit": 0}),
-            "fie",
-            Phase::Error,
-        ),
-        (every, "fi", Phase::Inconclusive),
-        (
-            json!({"interval": "1m", "consecutiveSuccessLimit": 2, "failureLimit": 5}),
-            "sfs",
-            Phase::Running,
-        ),
-        (
-            json!({"interval": "1m", "consecutiveSuccessLimit": 2, "failureLimit": 5}),
-            "sfss",
-            Phase::Successful,
-        ),
-        (
-            json!({"interval": "1m", "count": 3, "consecutiveSuccessLimit": 2, "failureLimit": 3}),
-            "sfs",
-            Phase::Inconclusive,
-        ),
-        (
-            json!({"interval": "1m", "count": 3, "consecutiveSuccessLimit": 2, "failureLimit": -1}),
-            "sfs",
-            Phase::Failed,
-        ),
-    ] {
-        let metric = metric(extra.clone());
-        let found = metric_phase(&metric, &after(phases), false);
-        assert_eq!(found, wanted, "{extra} after `{phases}`");
-    }
+    decides(&json!({}), "", Phase::Pending);
+    decides(&json!({}), "s", Phase::Successful);
+    decides(&json!({}), "f", Phase::Failed);
+    decides(&json!({}), "i", Phase::Inconclusive);
+    decides(&json!({}), "e", Phase::Running);
+    decides(&json!({}), "eeee", Phase::Running);
+    decides(&json!({}), "eeeee", Phase::Error);
+    decides(&json!({"consecutiveErrorLimit": 0}), "e", Phase::Error);
+    decides(&every, "ssss", Phase::Running);
+    decides(&every, "sssf", Phase::Failed);
+    decides(&every, "fi", Phase::Inconclusive);
+    let endless = json!({"interval": "1m", "failureLimit": -1});
+    decides(&endless, "ffffff", Phase::Running);
+    let once = json!({"interval": "1m", "inconclusiveLimit": 1});
+    decides(&once, "ii", Phase::Inconclusive);
+    // If several limits are crossed at once, the last in upstream's order wins.
+    let strict = json!({"interval": "1m", "consecutiveErrorLimit": 0});
+    decides(&strict, "fie", Phase::Error);
+}
+
+#[test]
+fn a_count_is_reached_by_measurements_without_errors() {
+    let three = json!({"interval": "1m", "count": 3});
+    decides(&three, "ss", Phase::Running);
+    decides(&three, "ssees", Phase::Successful);
+
+    let lenient = json!({"interval": "1m", "count": 3, "failureLimit": 1});
+    decides(&lenient, "fs", Phase::Running);
+    decides(&lenient, "fsf", Phase::Failed);
+    decides(&lenient, "fss", Phase::Successful);
+}
+
+#[test]
+fn successes_in_a_row_decide_where_they_are_asked_for() {
+    let row = json!({"interval": "1m", "consecutiveSuccessLimit": 2, "failureLimit": 5});
+    decides(&row, "sfs", Phase::Running);
+    decides(&row, "sfss", Phase::Successful);
+
+    let mut counted = row;
+    json_patch::merge(&mut counted, &json!({"count": 3, "failureLimit": 3}));
+    decides(&counted, "sfs", Phase::Inconclusive);
+    counted["failureLimit"] = json!(-1);
+    decides(&counted, "sfs", Phase::Failed);
+}
+
+fn decides(extra: &Value, phases: &str, wanted: Phase) {
+    let found = metric_phase(&metric(extra.clone()), &after(phases), false);
+    assert_eq!(found, wanted, "{extra} after `{phases}`");
 }
 
 #[test]

@@ -51,10 +51,8 @@ pub(super) fn call(scope: &mut Scope<'_>, name: &str, nodes: &[Node]) -> Result<
         ("now", []) => Ok(Value::Time(scope.now)),
         // Upstream looks at the result, whatever is given.
         ("isNil", [_]) => Ok(Value::Bool(*scope.result == Value::Nil)),
-        ("default", [_, instead]) => Ok(match scope.result {
-            Value::Nil => instead.clone(),
-            _ => scope.result.clone(),
-        }),
+        ("default", [_, instead]) if *scope.result == Value::Nil => Ok(instead.clone()),
+        ("default", [_, _]) => Ok(scope.result.clone()),
         ("count", [list]) => {
             let list = elements(list.clone(), name)?;
             let count = list.iter().filter(|one| **one == Value::Bool(true)).count();
@@ -251,11 +249,15 @@ fn of_collection(name: &str, value: &Value) -> Result<Value, String> {
             Ok(Value::List(sorted))
         }
         ("flatten", Value::List(list)) => {
-            let parts = list.iter().flat_map(|one| match one {
-                Value::List(inner) => inner.clone(),
-                other => vec![other.clone()],
-            });
-            Ok(Value::List(parts.collect()))
+            let mut parts = Vec::new();
+            for one in list {
+                if let Value::List(inner) = one {
+                    parts.extend_from_slice(inner);
+                } else {
+                    parts.push(one.clone());
+                }
+            }
+            Ok(Value::List(parts))
         }
         ("keys", Value::Map(map)) => {
             let keys = map.keys().cloned().map(Value::Text);

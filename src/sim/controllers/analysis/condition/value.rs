@@ -139,6 +139,7 @@ impl Value {
     }
 
     /// The two are equal; numbers are, whatever their types.
+    #[allow(clippy::float_cmp, reason = "the expression asks for `==`")]
     pub(super) fn equals(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::List(left), Self::List(right)) => {

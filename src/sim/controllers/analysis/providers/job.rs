@@ -161,7 +161,7 @@ pub(super) async fn terminate(
         return begun;
     }
     begun.phase = Phase::Successful;
-    begun.message = "Metric Terminated".to_owned();
+    "Metric Terminated".clone_into(&mut begun.message);
     begun
 }
 
