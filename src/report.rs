@@ -10,6 +10,7 @@ pub mod get;
 pub mod lists;
 pub mod metrics;
 pub mod rollouts;
+pub mod runs;
 pub mod session;
 pub mod table;
 pub mod why;

@@ -34,7 +34,15 @@ impl Store {
 
     /// Returns the present row of an object.
     pub fn row(&self, object: &ObjectRef) -> Option<&Row> {
-        self.table(&object.kind)?.find(object)
+        let own = self
+            .table(&object.kind)
+            .and_then(|table| table.find(object));
+        // Runs of all systems are in one table, under their own names.
+        own.or_else(|| {
+            let is_run = crate::domain::pipeline::is_run(&object.kind);
+            let runs = self.table(&crate::domain::pipeline::runs_kind());
+            runs.filter(|_| is_run)?.find(object)
+        })
     }
 
     /// Forgets everything; a new connection starts empty.

@@ -7,15 +7,19 @@
 mod application;
 mod layout;
 mod rollout;
+mod runs;
 
 pub use application::{operation_text, revision_text, switches_text};
 pub use layout::{Placed, place};
 pub use rollout::{BAR_CELLS, bar_share, loudest, rollout_text, tally_text};
+pub use runs::{progress_text, schedule_text, took_text};
 
 use super::screens::{analysis_runs, rollouts};
 use crate::domain::age::age_text;
 use crate::domain::kind::info_of;
 use crate::domain::object::{GroupKind, Text};
+use crate::domain::pipeline::cron::cron_kind;
+use crate::domain::pipeline::runs_kind;
 use crate::store::{Row, Store, Table};
 use chrono::{DateTime, Utc};
 use std::borrow::Cow;
@@ -41,6 +45,15 @@ pub enum ColumnId {
     Replicas,
     Images,
     Message,
+    /// Who carries a run out.
+    System,
+    /// Why a run began.
+    Trigger,
+    /// How long a run took.
+    Duration,
+    Schedule,
+    LastRun,
+    NextRun,
     Labels,
     Age,
     /// A column of the server's Table, by its number.
@@ -114,6 +127,12 @@ pub fn columns_of(
     }
     if *kind == analysis_runs() {
         return rollout::run_columns(namespaced, detail);
+    }
+    if *kind == runs_kind() {
+        return runs::columns(namespaced, detail);
+    }
+    if *kind == cron_kind() {
+        return runs::cron_columns(namespaced, detail);
     }
     let mut columns = Vec::new();
     let has_namespace = info_of(kind).is_none_or(|info| info.namespaced);
@@ -213,6 +232,12 @@ pub fn cell<'row>(row: &'row Row, column: ColumnId, beside: Beside<'_>) -> Cow<'
         | ColumnId::Replicas
         | ColumnId::Images
         | ColumnId::Message
+        | ColumnId::System
+        | ColumnId::Trigger
+        | ColumnId::Duration
+        | ColumnId::Schedule
+        | ColumnId::LastRun
+        | ColumnId::NextRun
         | ColumnId::Project
         | ColumnId::Sync
         | ColumnId::Health
@@ -224,6 +249,8 @@ pub fn cell<'row>(row: &'row Row, column: ColumnId, beside: Beside<'_>) -> Cow<'
             Row::Application(app) => application::cell(app, column, now),
             Row::Rollout(row) => rollout::cell(row, column),
             Row::AnalysisRun(run) => rollout::run_cell(run, column, now),
+            Row::Run(row) => runs::cell(row, column, now),
+            Row::Cron(row) => runs::cron_cell(row, column, now),
             Row::Object(_) => Cow::Borrowed(""),
         },
     }

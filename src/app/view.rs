@@ -48,9 +48,9 @@ impl TableView {
     /// Makes an empty view, sorted by name.
     pub fn new(kind: GroupKind) -> Self {
         Self {
-            kind,
             filter: Filter::default(),
-            sort: Sort::default(),
+            sort: Sort::of_kind(&kind),
+            kind,
             detail: Detail::default(),
             faults_only: false,
             offset: 0,

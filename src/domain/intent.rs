@@ -6,6 +6,7 @@
 use super::alert::Matcher;
 use super::application::Refresh;
 use super::object::{GroupKind, ObjectRef, Text, Uid};
+use super::pipeline::RunVerb;
 
 /// Numbers an intent within one run; the ledger and outcomes refer to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,6 +77,8 @@ pub enum Verb {
     Silence(SilenceRequest),
     /// Silence: end it.
     ExpireSilence,
+    /// A run, or what makes runs.
+    Run(RunVerb),
 }
 
 /// Parameters of a silence.
@@ -162,6 +165,7 @@ pub fn risk_of(intent: &Intent) -> Risk {
         | Verb::Delete { .. }
         | Verb::Scale { replicas: 0 }
         | Verb::PromoteFull => Risk::Destroys,
+        Verb::Run(verb) => verb.risk(),
         Verb::Sync(_)
         | Verb::Terminate
         | Verb::Rollback { .. }
@@ -220,6 +224,7 @@ impl Verb {
             Self::SetImage { .. } => "set-image",
             Self::Silence(_) => "silence",
             Self::ExpireSilence => "expire-silence",
+            Self::Run(verb) => verb.id(),
         }
     }
 }
@@ -263,7 +268,8 @@ impl Verb {
             | Self::Replace { .. }
             | Self::TerminateAnalysis
             | Self::Silence(_)
-            | Self::ExpireSilence => false,
+            | Self::ExpireSilence
+            | Self::Run(_) => false,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Table; a row only adds short names, a title and what can be done with it.
 
 use super::object::GroupKind;
+use super::pipeline::{RUNS_GROUP, TEKTON};
 
 /// What can be asked of objects of a kind, beyond get, describe and delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -67,6 +68,20 @@ pub const KINDS: &[KindInfo] = kinds! {
     ARGO, "v1alpha1", "AnalysisTemplate", "analysistemplates", true, ["at"], NONE;
     ARGO, "v1alpha1", "ClusterAnalysisTemplate", "clusteranalysistemplates", false, ["cat"], NONE;
     ARGO, "v1alpha1", "Experiment", "experiments", true, ["exp"], NONE;
+    ARGO, "v1alpha1", "Workflow", "workflows", true, ["wf"], LOGS;
+    ARGO, "v1alpha1", "WorkflowTemplate", "workflowtemplates", true, ["wftmpl"], NONE;
+    ARGO, "v1alpha1", "ClusterWorkflowTemplate", "clusterworkflowtemplates", false,
+        ["clusterwftmpl", "cwft"], NONE;
+    ARGO, "v1alpha1", "CronWorkflow", "cronworkflows", true, ["cwf", "cronwf"], NONE;
+    ARGO, "v1alpha1", "EventBus", "eventbus", true, ["eb"], NONE;
+    ARGO, "v1alpha1", "EventSource", "eventsources", true, ["es"], NONE;
+    ARGO, "v1alpha1", "Sensor", "sensors", true, ["sn"], NONE;
+    TEKTON, "v1", "Pipeline", "pipelines", true, [], NONE;
+    TEKTON, "v1", "PipelineRun", "pipelineruns", true, ["pr", "prs"], LOGS;
+    TEKTON, "v1", "Task", "tasks", true, [], NONE;
+    TEKTON, "v1", "TaskRun", "taskruns", true, ["tr", "trs"], LOGS;
+    "triggers.tekton.dev", "v1beta1", "EventListener", "eventlisteners", true, ["el"], NONE;
+    RUNS_GROUP, "v1", "Run", "runs", true, ["run"], LOGS;
     "", "v1", "Namespace", "namespaces", false, ["ns"], NONE;
     "", "v1", "Node", "nodes", false, ["no"], NONE;
     "", "v1", "Pod", "pods", true, ["po"], LOGS;

@@ -1,12 +1,13 @@
 //! Rows as the watches report them, in batches of one kind.
 //!
-//! Applications, Rollouts and AnalysisRuns have projections of their own; every other kind is a
-//! row of the server's Table.
+//! Applications, Rollouts, AnalysisRuns, runs of pipelines and their schedules have projections of
+//! their own; every other kind is a row of the server's Table.
 
 use super::analysis::AnalysisRun;
 use super::application::Application;
 use super::health::Verdict;
 use super::object::{GroupKind, ObjectRef, Text, Uid};
+use super::pipeline::{CronRun, RunRow};
 use super::rollout::Rollout;
 use chrono::{DateTime, Utc};
 
@@ -30,6 +31,9 @@ pub enum Rows {
     Applications(Vec<Application>),
     Rollouts(Vec<Rollout>),
     AnalysisRuns(Vec<AnalysisRun>),
+    /// Runs of all systems, under the kind of [`super::pipeline::runs_kind`].
+    Runs(Vec<RunRow>),
+    CronRuns(Vec<CronRun>),
     Objects {
         columns: Option<Vec<Column>>,
         rows: Vec<ObjectRow>,

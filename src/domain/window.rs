@@ -101,7 +101,7 @@ fn any(patterns: &[String], text: &str) -> Option<bool> {
 }
 
 /// Returns a zone's offset from UTC; an unknown zone is UTC, as upstream has it.
-fn offset_of(zone: &str, now: DateTime<Utc>) -> TimeDelta {
+pub(super) fn offset_of(zone: &str, now: DateTime<Utc>) -> TimeDelta {
     if zone.is_empty() || zone == "UTC" {
         return TimeDelta::zero();
     }

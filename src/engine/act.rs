@@ -8,6 +8,7 @@ mod application;
 mod observe;
 mod plan;
 mod rollout;
+mod run;
 mod silence;
 mod steer;
 mod workload;
@@ -184,6 +185,7 @@ impl Errand {
             Verb::TerminateAnalysis => self.terminate_analysis().await,
             Verb::Silence(request) => self.silence(request).await,
             Verb::ExpireSilence => self.expire_silence().await,
+            Verb::Run(verb) => self.change_run(verb).await,
         }
     }
 

@@ -1,7 +1,7 @@
 //! `tiphys get`: rows of a kind, once or as they change.
 
 use super::session::Session;
-use super::{ReportError, documents, rollouts, table, write_json, write_yaml};
+use super::{ReportError, documents, rollouts, runs, table, write_json, write_yaml};
 use crate::cli::{Get, Output};
 use crate::domain::age::age_text;
 use crate::domain::application::{Application, OperationView};
@@ -132,6 +132,8 @@ fn document(row: &Row, columns: &[Column], now: DateTime<Utc>) -> Value {
         Row::Application(app) => documents::application(app, now),
         Row::Rollout(row) => rollouts::rollout(row, now),
         Row::AnalysisRun(row) => rollouts::analysis_run(row),
+        Row::Run(row) => runs::run(row, now),
+        Row::Cron(row) => runs::cron(row, now),
         Row::Object(object) => documents::object(object, columns),
     }
 }
@@ -189,12 +191,16 @@ fn typed_table(rows: &[&Row], now: DateTime<Utc>, wide: bool) -> (Vec<String>, V
     let header: &[&str] = match rows.first() {
         Some(Row::Rollout(_)) => &rollouts::ROLLOUT_COLUMNS,
         Some(Row::AnalysisRun(_)) => &rollouts::ANALYSIS_COLUMNS,
+        Some(Row::Run(_)) => &runs::RUN_COLUMNS,
+        Some(Row::Cron(_)) => &runs::CRON_COLUMNS,
         Some(Row::Application(_) | Row::Object(_)) | None => &APPLICATION_COLUMNS,
     };
     let cells = rows.iter().map(|row| match row {
         Row::Application(app) => application_cells(app, now, wide),
         Row::Rollout(row) => rollouts::rollout_cells(row, now),
         Row::AnalysisRun(run) => rollouts::analysis_cells(run, now),
+        Row::Run(row) => runs::run_cells(row, now),
+        Row::Cron(row) => runs::cron_cells(row, now),
         Row::Object(object) => vec![object.object.name.to_string()],
     });
     let header = header.iter().map(|name| (*name).to_owned()).collect();
@@ -317,6 +323,8 @@ async fn follow(
         }
         Row::Rollout(row) => vec![rollouts::rollout(row, DateTime::UNIX_EPOCH).to_string()],
         Row::AnalysisRun(row) => vec![rollouts::analysis_run(row).to_string()],
+        Row::Run(row) => vec![runs::run(row, DateTime::UNIX_EPOCH).to_string()],
+        Row::Cron(row) => vec![runs::cron(row, DateTime::UNIX_EPOCH).to_string()],
         Row::Object(object) => object.cells.iter().map(Text::to_string).collect(),
     };
     for row in selected(session, entry, query) {

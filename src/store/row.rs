@@ -3,6 +3,7 @@
 use crate::domain::analysis::{AnalysisPhase, AnalysisRun};
 use crate::domain::application::{Application, OperationView, Phase};
 use crate::domain::object::{ObjectRef, Text, Uid};
+use crate::domain::pipeline::{CronRun, RunRow};
 use crate::domain::rollout::{Rollout, RolloutPhase};
 use crate::domain::rows::ObjectRow;
 use crate::domain::status::Health;
@@ -15,6 +16,8 @@ pub enum Row {
     Application(Box<Application>),
     Rollout(Box<Rollout>),
     AnalysisRun(Box<AnalysisRun>),
+    Run(Box<RunRow>),
+    Cron(Box<CronRun>),
     Object(ObjectRow),
 }
 
@@ -25,6 +28,8 @@ impl Row {
             Self::Application(app) => &app.object,
             Self::Rollout(row) => &row.object,
             Self::AnalysisRun(row) => &row.object,
+            Self::Run(row) => &row.object,
+            Self::Cron(row) => &row.object,
             Self::Object(row) => &row.object,
         }
     }
@@ -35,6 +40,8 @@ impl Row {
             Self::Application(app) => &app.uid,
             Self::Rollout(row) => &row.uid,
             Self::AnalysisRun(row) => &row.uid,
+            Self::Run(row) => &row.uid,
+            Self::Cron(row) => &row.uid,
             Self::Object(row) => &row.uid,
         }
     }
@@ -45,6 +52,8 @@ impl Row {
             Self::Application(app) => &app.labels,
             Self::Rollout(row) => &row.labels,
             Self::AnalysisRun(row) => &row.labels,
+            Self::Run(row) => &row.labels,
+            Self::Cron(row) => &row.labels,
             Self::Object(row) => &row.labels,
         }
     }
@@ -55,6 +64,8 @@ impl Row {
             Self::Application(app) => app.created,
             Self::Rollout(row) => row.created,
             Self::AnalysisRun(row) => row.created,
+            Self::Run(row) => row.created,
+            Self::Cron(row) => row.created,
             Self::Object(row) => row.created,
         }
     }
@@ -65,6 +76,8 @@ impl Row {
             Self::Application(app) => app.deleting.is_some(),
             Self::Rollout(row) => row.deleting.is_some(),
             Self::AnalysisRun(row) => row.deleting,
+            Self::Run(row) => row.deleting.is_some(),
+            Self::Cron(row) => row.deleting,
             Self::Object(row) => row.deleting,
         }
     }
@@ -75,6 +88,8 @@ impl Row {
             Self::Application(app) => Some(app.health),
             Self::Rollout(row) => Some(row.phase.health()),
             Self::AnalysisRun(row) => Some(row.phase.health()),
+            Self::Run(row) => Some(row.phase.health()),
+            Self::Cron(row) => Some(row.health()),
             Self::Object(row) => row.verdict.as_ref().map(|verdict| verdict.health),
         }
     }
@@ -83,7 +98,11 @@ impl Row {
     pub fn application(&self) -> Option<&Application> {
         match self {
             Self::Application(app) => Some(app),
-            Self::Rollout(_) | Self::AnalysisRun(_) | Self::Object(_) => None,
+            Self::Rollout(_)
+            | Self::AnalysisRun(_)
+            | Self::Run(_)
+            | Self::Cron(_)
+            | Self::Object(_) => None,
         }
     }
 
@@ -91,7 +110,11 @@ impl Row {
     pub fn rollout(&self) -> Option<&Rollout> {
         match self {
             Self::Rollout(row) => Some(row),
-            Self::Application(_) | Self::AnalysisRun(_) | Self::Object(_) => None,
+            Self::Application(_)
+            | Self::AnalysisRun(_)
+            | Self::Run(_)
+            | Self::Cron(_)
+            | Self::Object(_) => None,
         }
     }
 
@@ -99,15 +122,47 @@ impl Row {
     pub fn analysis_run(&self) -> Option<&AnalysisRun> {
         match self {
             Self::AnalysisRun(row) => Some(row),
-            Self::Application(_) | Self::Rollout(_) | Self::Object(_) => None,
+            Self::Application(_)
+            | Self::Rollout(_)
+            | Self::Run(_)
+            | Self::Cron(_)
+            | Self::Object(_) => None,
         }
     }
 
     /// Returns the generic row, if it is one.
     pub fn generic(&self) -> Option<&ObjectRow> {
         match self {
-            Self::Application(_) | Self::Rollout(_) | Self::AnalysisRun(_) => None,
+            Self::Application(_)
+            | Self::Rollout(_)
+            | Self::AnalysisRun(_)
+            | Self::Run(_)
+            | Self::Cron(_) => None,
             Self::Object(row) => Some(row),
+        }
+    }
+
+    /// Returns the run of a pipeline, if it is one.
+    pub fn run(&self) -> Option<&RunRow> {
+        match self {
+            Self::Run(row) => Some(row),
+            Self::Application(_)
+            | Self::Rollout(_)
+            | Self::AnalysisRun(_)
+            | Self::Cron(_)
+            | Self::Object(_) => None,
+        }
+    }
+
+    /// Returns the schedule of runs, if it is one.
+    pub fn cron(&self) -> Option<&CronRun> {
+        match self {
+            Self::Cron(row) => Some(row),
+            Self::Application(_)
+            | Self::Rollout(_)
+            | Self::AnalysisRun(_)
+            | Self::Run(_)
+            | Self::Object(_) => None,
         }
     }
 
@@ -129,6 +184,13 @@ impl Row {
             Self::AnalysisRun(row) => {
                 row.phase >= AnalysisPhase::Inconclusive || !row.findings.is_empty()
             }
+            Self::Run(row) => {
+                row.phase.is_bad()
+                    || row.phase == crate::domain::pipeline::Phase::Suspended
+                    || row.deleting.is_some()
+                    || !row.findings.is_empty()
+            }
+            Self::Cron(row) => !row.problem.is_empty() || !row.findings.is_empty(),
             Self::Object(row) => {
                 row.deleting
                     || row
@@ -149,6 +211,12 @@ impl Row {
             old.resource_version = new.resource_version.clone();
         }
         if let (Self::AnalysisRun(old), Self::AnalysisRun(new)) = (&mut *self, newer) {
+            old.resource_version = new.resource_version.clone();
+        }
+        if let (Self::Run(old), Self::Run(new)) = (&mut *self, newer) {
+            old.resource_version = new.resource_version.clone();
+        }
+        if let (Self::Cron(old), Self::Cron(new)) = (&mut *self, newer) {
             old.resource_version = new.resource_version.clone();
         }
     }
@@ -191,6 +259,14 @@ impl Row {
                     push(&mut text, &metric.name);
                 }
             }
+            Self::Run(row) => push_run(&mut text, row),
+            Self::Cron(row) => {
+                push(&mut text, row.status_words());
+                for schedule in &row.schedules {
+                    push(&mut text, schedule);
+                }
+                push(&mut text, &row.problem);
+            }
             Self::Object(row) => {
                 for cell in &row.cells {
                     push(&mut text, cell);
@@ -198,6 +274,24 @@ impl Row {
             }
         }
         text.into_boxed_str()
+    }
+}
+
+fn push_run(text: &mut String, row: &RunRow) {
+    push(text, row.system.word());
+    push(text, row.status_words());
+    push(text, &row.trigger.words());
+    if let Some(template) = &row.template {
+        push(text, &template.name);
+    }
+    for piece in [
+        &row.commit.revision,
+        &row.commit.repository,
+        &row.commit.image,
+        &row.failing,
+        &row.message,
+    ] {
+        push(text, piece);
     }
 }
 

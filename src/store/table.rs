@@ -128,6 +128,18 @@ impl Table {
                     self.put(Row::AnalysisRun(Box::new(row)));
                 }
             }
+            Rows::Runs(rows) => {
+                for row in rows {
+                    stale.remove(&row.object);
+                    self.put(Row::Run(Box::new(row)));
+                }
+            }
+            Rows::CronRuns(rows) => {
+                for row in rows {
+                    stale.remove(&row.object);
+                    self.put(Row::Cron(Box::new(row)));
+                }
+            }
             Rows::Objects { columns, rows } => {
                 self.set_columns(columns);
                 for row in rows {

@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod logs;
 pub mod nothing;
 pub mod rollout;
+pub mod runs;
 pub mod state_of;
 pub mod table;
 pub mod text;

@@ -66,6 +66,12 @@ pub(super) fn cell(app: &Application, column: ColumnId, now: DateTime<Utc>) -> C
         | ColumnId::Replicas
         | ColumnId::Images
         | ColumnId::Message
+        | ColumnId::System
+        | ColumnId::Trigger
+        | ColumnId::Duration
+        | ColumnId::Schedule
+        | ColumnId::LastRun
+        | ColumnId::NextRun
         | ColumnId::Cell(_) => Cow::Borrowed(""),
     }
 }
@@ -103,7 +109,7 @@ pub fn revision_text(app: &Application) -> String {
     short.join(",")
 }
 
-fn short_revision(revision: &str) -> String {
+pub(super) fn short_revision(revision: &str) -> String {
     let is_commit = revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit());
     if is_commit {
         revision.chars().take(7).collect()

@@ -75,6 +75,12 @@ pub(super) fn cell(row: &Rollout, column: ColumnId) -> Cow<'_, str> {
         | ColumnId::Destination
         | ColumnId::Source
         | ColumnId::Rollout
+        | ColumnId::System
+        | ColumnId::Trigger
+        | ColumnId::Duration
+        | ColumnId::Schedule
+        | ColumnId::LastRun
+        | ColumnId::NextRun
         | ColumnId::Cell(_) => Cow::Borrowed(""),
     }
 }
@@ -100,6 +106,12 @@ pub(super) fn run_cell(run: &AnalysisRun, column: ColumnId, now: DateTime<Utc>) 
         | ColumnId::Destination
         | ColumnId::Source
         | ColumnId::Rollout
+        | ColumnId::System
+        | ColumnId::Trigger
+        | ColumnId::Duration
+        | ColumnId::Schedule
+        | ColumnId::LastRun
+        | ColumnId::NextRun
         | ColumnId::Cell(_) => Cow::Borrowed(""),
     }
 }

@@ -158,11 +158,15 @@ impl Field {
                     vec![to.name.clone(), to.server.clone(), to.namespace.clone()]
                 })
                 .unwrap_or_default(),
-            Self::Revision => app.map(|app| app.revisions.clone()).unwrap_or_default(),
+            Self::Revision => match row.run() {
+                Some(run) => vec![run.commit.revision.clone()],
+                None => app.map(|app| app.revisions.clone()).unwrap_or_default(),
+            },
             Self::Image => match row {
                 Row::Application(app) => app.images.clone(),
                 Row::Rollout(row) => row.images.iter().map(|one| one.image.clone()).collect(),
-                Row::AnalysisRun(_) | Row::Object(_) => Vec::new(),
+                Row::Run(row) => vec![row.commit.image.clone()],
+                Row::AnalysisRun(_) | Row::Cron(_) | Row::Object(_) => Vec::new(),
             },
             Self::Strategy => row
                 .rollout()
@@ -183,6 +187,8 @@ fn phase_word(row: &Row) -> &'static str {
     match row {
         Row::Rollout(row) => row.phase.word(),
         Row::AnalysisRun(run) => run.phase.word(),
+        Row::Run(row) => row.phase.word(),
+        Row::Cron(row) => row.status_words(),
         Row::Application(app) => app.health.word(),
         Row::Object(_) => "",
     }

@@ -46,7 +46,8 @@ pub(super) fn preview(intent: &Intent, app: Option<&Application>) -> Vec<String>
             "The live object is replaced; the server has checked the manifest.".to_owned(),
             "If git manages it, self-heal may set it back.".to_owned(),
         ],
-        // Their dialogs tell what `domain::rollout::forecast` says.
+        // Their dialogs tell what `domain::rollout::forecast` and `domain::pipeline::forecast` say.
+        Verb::Run(_) => Vec::new(),
         Verb::Promote
         | Verb::PromoteFull
         | Verb::Abort

@@ -8,6 +8,8 @@
 use crate::app::columns::{Beside, ColumnId, cell, loudest, operation_text, revision_text};
 use crate::app::screens::rollouts;
 use crate::domain::application::{AutoSync, OperationView};
+use crate::domain::object::GroupKind;
+use crate::domain::pipeline::runs_kind;
 use crate::domain::status::Health;
 use crate::store::{Row, RowId, Store, Table};
 use chrono::{DateTime, Utc};
@@ -25,6 +27,21 @@ impl Default for Sort {
     fn default() -> Self {
         Self {
             column: ColumnId::Name,
+            descending: false,
+        }
+    }
+}
+
+impl Sort {
+    /// Returns how a table of a kind is sorted at first: by name, runs the youngest first.
+    pub fn of_kind(kind: &GroupKind) -> Self {
+        let column = if *kind == runs_kind() {
+            ColumnId::Age
+        } else {
+            ColumnId::Name
+        };
+        Self {
+            column,
             descending: false,
         }
     }
@@ -86,10 +103,14 @@ fn by_column(left: &Row, right: &Row, column: ColumnId) -> Ordering {
         ColumnId::Name => by_name(left, right),
         ColumnId::Namespace => left.object().namespace.cmp(&right.object().namespace),
         // The youngest first, as everywhere in this field.
-        ColumnId::Age => right.created().cmp(&left.created()),
+        ColumnId::Age => begun(right).cmp(&begun(left)),
         ColumnId::Labels => left.labels().cmp(right.labels()),
         ColumnId::Cell(number) => by_cell(left, right, number),
         // Trouble first.
+        ColumnId::Health if left.run().is_some() => {
+            let phase = |row: &Row| row.run().map(|row| row.phase);
+            phase(right).cmp(&phase(left))
+        }
         ColumnId::Health => {
             let severity = |row: &Row| row.health().map(Health::severity);
             severity(right).cmp(&severity(left))
@@ -100,7 +121,13 @@ fn by_column(left: &Row, right: &Row, column: ColumnId) -> Ordering {
         | ColumnId::Weight
         | ColumnId::Replicas
         | ColumnId::Images
-        | ColumnId::Message => by_delivery(left, right, column),
+        | ColumnId::Message
+        | ColumnId::System
+        | ColumnId::Trigger
+        | ColumnId::Duration
+        | ColumnId::Schedule
+        | ColumnId::LastRun
+        | ColumnId::NextRun => by_delivery(left, right, column),
         ColumnId::Project
         | ColumnId::Sync
         | ColumnId::Auto
@@ -109,6 +136,11 @@ fn by_column(left: &Row, right: &Row, column: ColumnId) -> Ordering {
         | ColumnId::Destination
         | ColumnId::Source => by_application(left, right, column),
     }
+}
+
+fn begun(row: &Row) -> Option<DateTime<Utc>> {
+    let started = row.run().and_then(|run| run.started);
+    row.created().or(started)
 }
 
 fn by_application(left: &Row, right: &Row, column: ColumnId) -> Ordering {
@@ -145,6 +177,12 @@ fn by_application(left: &Row, right: &Row, column: ColumnId) -> Ordering {
         | ColumnId::Replicas
         | ColumnId::Images
         | ColumnId::Message
+        | ColumnId::System
+        | ColumnId::Trigger
+        | ColumnId::Duration
+        | ColumnId::Schedule
+        | ColumnId::LastRun
+        | ColumnId::NextRun
         | ColumnId::Cell(_) => Ordering::Equal,
     }
 }
@@ -171,6 +209,26 @@ fn by_delivery(left: &Row, right: &Row, column: ColumnId) -> Ordering {
         if by_number != Ordering::Equal {
             return by_number;
         }
+    }
+    if let (Some(left), Some(right)) = (left.run(), right.run()) {
+        let by_number = match column {
+            ColumnId::Step => right.progress.cmp(&left.progress),
+            // The longest first; what still runs before all that is over.
+            ColumnId::Duration => {
+                let took =
+                    |row: &crate::domain::pipeline::RunRow| row.duration(DateTime::<Utc>::MAX_UTC);
+                took(right).cmp(&took(left))
+            }
+            _ => Ordering::Equal,
+        };
+        if by_number != Ordering::Equal {
+            return by_number;
+        }
+    }
+    if let (Some(left), Some(right)) = (left.cron(), right.cron())
+        && matches!(column, ColumnId::LastRun | ColumnId::NextRun)
+    {
+        return right.last.cmp(&left.last);
     }
     let beside = Beside {
         now: DateTime::UNIX_EPOCH,

@@ -41,6 +41,7 @@ fn of_verb(detail: &RolloutDetail, verb: &Verb) -> Vec<String> {
         Verb::TerminateAnalysis
         | Verb::Silence(_)
         | Verb::ExpireSilence
+        | Verb::Run(_)
         | Verb::Refresh(_)
         | Verb::Sync(_)
         | Verb::Terminate
@@ -271,6 +272,7 @@ fn changes_spec(detail: &RolloutDetail, verb: &Verb) -> bool {
         | Verb::TerminateAnalysis
         | Verb::Silence(_)
         | Verb::ExpireSilence
+        | Verb::Run(_)
         | Verb::Refresh(_)
         | Verb::Sync(_)
         | Verb::Terminate

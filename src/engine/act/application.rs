@@ -130,7 +130,8 @@ impl Errand {
             | Verb::SetImage { .. }
             | Verb::TerminateAnalysis
             | Verb::Silence(_)
-            | Verb::ExpireSilence => Err(Refusal {
+            | Verb::ExpireSilence
+            | Verb::Run(_) => Err(Refusal {
                 reason: String::from("it is not a change of an Application"),
                 hint: "",
             }),
@@ -181,7 +182,8 @@ impl Errand {
             | Verb::SetImage { .. }
             | Verb::TerminateAnalysis
             | Verb::Silence(_)
-            | Verb::ExpireSilence => Accepted::dry("done"),
+            | Verb::ExpireSilence
+            | Verb::Run(_) => Accepted::dry("done"),
         })
     }
 

@@ -220,6 +220,7 @@ fn steered(verb: &Verb, before: &Rollout, now: &Rollout) -> Look {
         Verb::TerminateAnalysis
         | Verb::Silence(_)
         | Verb::ExpireSilence
+        | Verb::Run(_)
         | Verb::Refresh(_)
         | Verb::Sync(_)
         | Verb::Terminate

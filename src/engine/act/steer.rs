@@ -58,6 +58,7 @@ pub(super) fn steer(
         | Verb::TerminateAnalysis
         | Verb::Silence(_)
         | Verb::ExpireSilence
+        | Verb::Run(_)
         | Verb::Refresh(_)
         | Verb::Sync(_)
         | Verb::Terminate

@@ -196,6 +196,10 @@ fn draw_cell(
         (ColumnId::Rollout, Some(app)) => {
             draw_rollout(painter, at, loudest(app, beside.rollouts), &content);
         }
+        (ColumnId::Health, _) if row.run().is_some() => {
+            super::runs::draw_phase(painter, at, row, &content)
+        }
+        (ColumnId::Duration, _) => super::runs::draw_took(painter, at, (row, beside.now), &content),
         (ColumnId::Weight, None) => draw_weight(painter, at, row, &content),
         (ColumnId::Replicas, None) => {
             let short = row
@@ -204,7 +208,9 @@ fn draw_cell(
             let role = if short { Role::Progressing } else { Role::Text };
             painter.text(at, &content, role);
         }
-        (ColumnId::Step | ColumnId::Message, _) => painter.text(at, &content, Role::Text),
+        (ColumnId::Step | ColumnId::Message | ColumnId::Schedule | ColumnId::NextRun, _) => {
+            painter.text(at, &content, Role::Text)
+        }
         (ColumnId::Health, _) => draw_health(painter, at, row.health(), &content),
         (ColumnId::Sync, Some(app)) => draw_sync(painter, at, app, &content),
         (ColumnId::Operation, Some(app)) => {
@@ -228,6 +234,9 @@ fn draw_cell(
             | ColumnId::Destination
             | ColumnId::Source
             | ColumnId::Strategy
+            | ColumnId::System
+            | ColumnId::Trigger
+            | ColumnId::LastRun
             | ColumnId::Images,
             _,
         ) => painter.text(at, &content, Role::Muted),

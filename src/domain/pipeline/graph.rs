@@ -1,0 +1,291 @@
+//! The graph of a run: which step follows which, laid out in columns from left to right.
+//!
+//! Only nodes that are carried out are shown. Groups are looked through: what follows a group
+//! hangs, in what Argo Workflows reports, on the last nodes of the group. A retry is one node.
+//! An edge that passes columns runs through them on a row of its own, so that every line that is
+//! drawn means an edge.
+
+use super::{NodeKind, Phase, RunDetail, RunNode};
+use std::collections::{HashMap, HashSet};
+
+/// With more edges than this through columns, long edges are left out.
+const LONG_EDGES: usize = 4_000;
+
+/// A laid out graph.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunGraph {
+    pub columns: Vec<Vec<Cell>>,
+    /// Between a column and the next one: rows of the left and of the right end.
+    pub links: Vec<Vec<(usize, usize)>>,
+    /// Edges that are not drawn because there are too many.
+    pub untold: usize,
+}
+
+/// A place in a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// Index of a node.
+    Node(u32),
+    /// An edge on its way to a later column.
+    Passing,
+}
+
+impl RunGraph {
+    /// Lays out the nodes of a run.
+    pub fn of(detail: &RunDetail) -> Self {
+        let shown = shown(&detail.nodes);
+        let edges = edges(&detail.nodes, &shown);
+        let columns = columns(&shown, &edges, &detail.nodes);
+        place(&columns, &edges)
+    }
+
+    /// Returns column and row of a node.
+    pub fn place_of(&self, node: u32) -> Option<(usize, usize)> {
+        self.columns
+            .iter()
+            .enumerate()
+            .find_map(|(number, column)| {
+                let row = column.iter().position(|cell| *cell == Cell::Node(node))?;
+                Some((number, row))
+            })
+    }
+
+    /// Returns the node beside a place: the nearest in the next column to the left or right, or the
+    /// next one up or down.
+    pub fn neighbour(&self, from: u32, (right, down): (isize, isize)) -> Option<u32> {
+        let (column, row) = self.place_of(from)?;
+        if right != 0 {
+            let mut at = column.checked_add_signed(right)?;
+            loop {
+                let cells = self.columns.get(at)?;
+                let nodes = cells
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(at, cell)| match cell {
+                        Cell::Node(node) => Some((at, *node)),
+                        Cell::Passing => None,
+                    });
+                if let Some((_, node)) = nodes.min_by_key(|(at, _)| at.abs_diff(row)) {
+                    return Some(node);
+                }
+                at = at.checked_add_signed(right)?;
+            }
+        }
+        let cells = self.columns.get(column)?;
+        let mut at = row.checked_add_signed(down)?;
+        loop {
+            match cells.get(at)? {
+                Cell::Node(node) => return Some(*node),
+                Cell::Passing => at = at.checked_add_signed(down)?,
+            }
+        }
+    }
+
+    /// Returns how many rows the tallest column has.
+    pub fn height(&self) -> usize {
+        self.columns.iter().map(Vec::len).max().unwrap_or_default()
+    }
+}
+
+/// Which nodes are shown, in the order reported. Attempts stand behind their retry.
+fn shown(nodes: &[RunNode]) -> Vec<u32> {
+    let of_retries: HashSet<u32> = nodes
+        .iter()
+        .filter(|node| node.kind == NodeKind::Retry && retries_pods(node, nodes))
+        .flat_map(|node| node.children.iter().copied())
+        .collect();
+    let shown = nodes.iter().enumerate().filter_map(|(at, node)| {
+        let number = u32::try_from(at).ok()?;
+        let retry = node.kind == NodeKind::Retry && retries_pods(node, nodes);
+        let omitted = node.kind == NodeKind::Skipped && node.phase == Phase::Omitted;
+        let carried_out = node.kind.is_executed() && node.kind != NodeKind::Container;
+        let own = carried_out && !of_retries.contains(&number) && !omitted;
+        (retry || own).then_some(number)
+    });
+    shown.collect()
+}
+
+/// A retry of a whole group is looked through; one of single Pods is a node.
+fn retries_pods(retry: &RunNode, nodes: &[RunNode]) -> bool {
+    let mut attempts = retry.children.iter();
+    attempts.all(|child| {
+        let child = nodes.get(*child as usize);
+        child.is_some_and(|child| child.kind.is_executed())
+    })
+}
+
+/// Edges between shown nodes, each once, looking through what is not shown.
+fn edges(nodes: &[RunNode], shown: &[u32]) -> Vec<(u32, u32)> {
+    let is_shown: HashSet<u32> = shown.iter().copied().collect();
+    let mut found: Vec<(u32, u32)> = Vec::new();
+    for from in shown {
+        let mut waiting: Vec<u32> = Vec::new();
+        let mut seen: HashSet<u32> = HashSet::new();
+        if let Some(node) = nodes.get(*from as usize) {
+            waiting.extend(&node.children);
+        }
+        while let Some(at) = waiting.pop() {
+            if at == *from || !seen.insert(at) {
+                continue;
+            }
+            if is_shown.contains(&at) {
+                found.push((*from, at));
+            } else if let Some(node) = nodes.get(at as usize) {
+                waiting.extend(&node.children);
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// The column of each node: behind all that it follows. What goes in circles stays at the left.
+fn columns(shown: &[u32], edges: &[(u32, u32)], nodes: &[RunNode]) -> Vec<Vec<u32>> {
+    let mut waits: HashMap<u32, usize> = shown.iter().map(|node| (*node, 0)).collect();
+    let mut after: HashMap<u32, Vec<u32>> = HashMap::new();
+    for (from, to) in edges {
+        *waits.entry(*to).or_default() += 1;
+        after.entry(*from).or_default().push(*to);
+    }
+    let mut depth: HashMap<u32, usize> = HashMap::new();
+    let mut ready: Vec<u32> = shown
+        .iter()
+        .copied()
+        .filter(|node| waits.get(node) == Some(&0))
+        .collect();
+    while let Some(node) = ready.pop() {
+        let here = *depth.entry(node).or_default();
+        for next in after.get(&node).into_iter().flatten() {
+            let deepest = depth.entry(*next).or_default();
+            *deepest = (*deepest).max(here + 1);
+            if let Some(left) = waits.get_mut(next) {
+                *left -= 1;
+                if *left == 0 {
+                    ready.push(*next);
+                }
+            }
+        }
+    }
+    let last = depth.values().max().copied().unwrap_or_default();
+    let mut columns: Vec<Vec<u32>> = vec![Vec::new(); if shown.is_empty() { 0 } else { last + 1 }];
+    for node in shown {
+        let place = depth.get(node).copied().unwrap_or_default();
+        // Hooks and the exit handler stand at the end: they run when the rest is over.
+        let is_hook = nodes.get(*node as usize).is_some_and(|node| {
+            node.is_hook
+                && !edges.iter().any(|(_, to)| {
+                    nodes
+                        .get(*to as usize)
+                        .is_some_and(|other| other.id == node.id)
+                })
+        });
+        let place = if is_hook { last } else { place };
+        if let Some(column) = columns.get_mut(place) {
+            column.push(*node);
+        }
+    }
+    columns
+}
+
+/// Gives every node its row: near those it follows.
+fn place(columns: &[Vec<u32>], edges: &[(u32, u32)]) -> RunGraph {
+    let column_of: HashMap<u32, usize> = columns
+        .iter()
+        .enumerate()
+        .flat_map(|(at, nodes)| nodes.iter().map(move |node| (*node, at)))
+        .collect();
+    let span = |(from, to): &(u32, u32)| {
+        let from = column_of.get(from).copied().unwrap_or_default();
+        let to = column_of.get(to).copied().unwrap_or_default();
+        to.saturating_sub(from)
+    };
+    let passing: usize = edges.iter().map(|edge| span(edge).saturating_sub(1)).sum();
+    let mut untold = 0;
+    let mut graph = RunGraph {
+        columns: vec![Vec::new(); columns.len()],
+        links: vec![Vec::new(); columns.len().saturating_sub(1)],
+        untold: 0,
+    };
+    // Edges that are still on their way, by where they end: one line for all that end there.
+    let mut rows: HashMap<Item, usize> = HashMap::new();
+    for number in 0..columns.len() {
+        let mut items: Vec<(f64, Item)> = Vec::new();
+        let mut incoming: HashMap<Item, Vec<usize>> = HashMap::new();
+        let mut want = |from: usize, item: Item| {
+            incoming.entry(item).or_default().push(from);
+        };
+        for edge in edges {
+            let Some(begin) = column_of.get(&edge.0) else {
+                continue;
+            };
+            let Some(end) = column_of.get(&edge.1) else {
+                continue;
+            };
+            if *begin >= number || *end < number {
+                continue;
+            }
+            if passing > LONG_EDGES && span(edge) > 1 {
+                untold += usize::from(*end == number);
+                continue;
+            }
+            let before = if *begin + 1 == number {
+                Item::Node(edge.0)
+            } else {
+                Item::Way(edge.1)
+            };
+            let item = if *end == number {
+                Item::Node(edge.1)
+            } else {
+                Item::Way(edge.1)
+            };
+            if let Some(row) = rows.get(&before) {
+                want(*row, item);
+            }
+        }
+        let weight = |rows: Option<&Vec<usize>>, fallback: f64| match rows {
+            Some(rows) if !rows.is_empty() => rows.iter().sum::<usize>() as f64 / rows.len() as f64,
+            _ => fallback,
+        };
+        for (at, node) in columns[number].iter().enumerate() {
+            let item = Item::Node(*node);
+            items.push((weight(incoming.get(&item), at as f64), item));
+        }
+        let ways = incoming.keys().filter(|item| matches!(item, Item::Way(_)));
+        for item in ways {
+            items.push((weight(incoming.get(item), 0.0), *item));
+        }
+        items.sort_by(|left, right| {
+            left.0
+                .total_cmp(&right.0)
+                .then_with(|| left.1.cmp(&right.1))
+        });
+        rows.clear();
+        for (row, (_, item)) in items.iter().enumerate() {
+            let _before = rows.insert(*item, row);
+            graph.columns[number].push(match item {
+                Item::Node(node) => Cell::Node(*node),
+                Item::Way(_) => Cell::Passing,
+            });
+        }
+        if let Some(before) = number.checked_sub(1) {
+            let mut links: Vec<(usize, usize)> = Vec::new();
+            for (item, from) in incoming {
+                let Some(to) = rows.get(&item) else { continue };
+                links.extend(from.into_iter().map(|from| (from, *to)));
+            }
+            links.sort_unstable();
+            links.dedup();
+            graph.links[before] = links;
+        }
+    }
+    graph.untold = untold;
+    graph
+}
+
+/// What stands in a column while it is laid out; a way is named by where it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Item {
+    Node(u32),
+    Way(u32),
+}
