@@ -4,6 +4,7 @@
 //! wrongly typed field is settled here and nowhere else; it costs a row a finding, never its place.
 
 pub mod application;
+pub mod compressed;
 pub mod convert;
 pub mod field;
 pub mod intern;

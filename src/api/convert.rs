@@ -15,7 +15,10 @@ mod reader;
 pub mod replica_set;
 pub mod rollout;
 pub mod route;
+pub mod run_template;
 mod spec;
+pub mod tekton;
+pub mod workflow;
 
 use crate::domain::finding::Finding;
 use crate::domain::object::{Cluster, GroupKind, ObjectRef, Text};

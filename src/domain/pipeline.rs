@@ -13,7 +13,7 @@ mod verb;
 mod why;
 
 pub use cron::CronRun;
-pub use detail::{Artifact, NodeKind, Parameter, RunDetail, RunNode};
+pub use detail::{Artifact, NodeKind, Parameter, RunDetail, RunNode, failing_of};
 pub use usual::{Durations, Pace};
 pub use verb::{CancelWay, RunVerb};
 pub use why::{forecast, why_run};

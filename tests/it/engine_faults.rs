@@ -121,7 +121,11 @@ async fn watch_relists_after_gone_and_removes_deleted_rows() {
             assert!(!delta.reset, "what stays must not flicker");
             let rows = match &delta.rows {
                 Rows::Applications(rows) => rows.len(),
-                Rows::Rollouts(_) | Rows::AnalysisRuns(_) | Rows::Objects { .. } => 0,
+                Rows::Rollouts(_)
+                | Rows::AnalysisRuns(_)
+                | Rows::Runs(_)
+                | Rows::CronRuns(_)
+                | Rows::Objects { .. } => 0,
             };
             (!delta.removed.is_empty()).then(|| (delta.removed.clone(), rows))
         })
@@ -199,7 +203,11 @@ async fn a_forbidden_cluster_falls_back_to_one_namespace() {
     engine
         .delta(ticket, "the row", |delta| match &delta.rows {
             Rows::Applications(rows) => (!rows.is_empty()).then_some(()),
-            Rows::Rollouts(_) | Rows::AnalysisRuns(_) | Rows::Objects { .. } => None,
+            Rows::Rollouts(_)
+            | Rows::AnalysisRuns(_)
+            | Rows::Runs(_)
+            | Rows::CronRuns(_)
+            | Rows::Objects { .. } => None,
         })
         .await;
 }

@@ -146,7 +146,11 @@ mod cases {
                     let row = rows.iter().find(|row| &*row.object.name == "settings")?;
                     Some((columns.clone(), row.cells.clone()))
                 }
-                Rows::Applications(_) | Rows::Rollouts(_) | Rows::AnalysisRuns(_) => None,
+                Rows::Applications(_)
+                | Rows::Rollouts(_)
+                | Rows::AnalysisRuns(_)
+                | Rows::Runs(_)
+                | Rows::CronRuns(_) => None,
             })
             .await;
         let columns = columns.expect("the server has columns");

@@ -156,6 +156,8 @@ pub struct RunNode {
     pub object: Option<ObjectRef>,
     /// How often it was tried again.
     pub retries: u32,
+    /// Its place in the specification, where the system has one.
+    pub order: u32,
     /// It is an attempt of a Retry node.
     pub is_attempt: bool,
     /// It is a lifecycle hook or the exit handler.
@@ -189,6 +191,7 @@ impl RunNode {
             container: "".into(),
             object: None,
             retries: 0,
+            order: 0,
             is_attempt: false,
             is_hook: false,
             pod_gone: false,
@@ -224,45 +227,49 @@ impl RunDetail {
         self.nodes.iter().find(|node| &*node.id == id)
     }
 
-    /// Returns the node to look at first: what failed by itself, the earliest of them.
-    ///
-    /// A group fails because of a member; the member is what a person wants to see.
+    /// Returns the node to look at first when something went wrong.
     pub fn failing(&self) -> Option<usize> {
-        let bad = self.nodes.iter().enumerate().filter(|(_, node)| {
-            node.phase.is_bad() && node.kind.is_executed() && node.kind != NodeKind::Container
-        });
-        let last_attempt = |node: &RunNode| !node.is_attempt;
-        // An attempt that was followed by a good one is history.
-        let outcome = bad.clone().filter(|(_, node)| last_attempt(node));
-        let first = |one: &(usize, &RunNode)| one.1.finished.or(one.1.started);
-        let groups = || {
-            let mut nodes = self.nodes.iter().enumerate();
-            nodes
-                .find(|(_, node)| node.phase.is_bad() && node.kind == NodeKind::Retry)
-                .and_then(|(_, retry)| retry.children.last().map(|child| *child as usize))
-        };
-        let lone = outcome.min_by_key(first).map(|(at, _)| at);
-        let any = || {
-            let mut nodes = self.nodes.iter().enumerate();
-            let bad = nodes.by_ref().filter(|(_, node)| node.phase.is_bad());
-            bad.min_by_key(first).map(|(at, _)| at)
-        };
-        let of_retry = groups();
-        match (lone, of_retry) {
-            (Some(lone), Some(retried)) => {
-                let end = |at: usize| self.nodes.get(at).and_then(|node| node.finished);
-                Some(if end(retried) < end(lone) {
-                    retried
-                } else {
-                    lone
-                })
-            }
-            (one, other) => one.or(other).or_else(any),
-        }
+        failing_of(&self.nodes)
     }
 
     /// Returns the nodes that wait for a person.
     pub fn waiting(&self) -> impl Iterator<Item = &RunNode> {
         self.nodes.iter().filter(|node| node.waits())
     }
+}
+
+/// Returns the node to look at first: what failed by itself, the earliest of them.
+///
+/// A group fails because of a member; the member is what a person wants to see. Of a retry, the
+/// last attempt counts: an attempt that was followed by a good one is history.
+pub fn failing_of(nodes: &[RunNode]) -> Option<usize> {
+    let end = |at: usize| {
+        let node = nodes.get(at)?;
+        node.finished.or(node.started)
+    };
+    let bad = |node: &RunNode| node.phase.is_bad();
+    let alone = |node: &RunNode| {
+        bad(node) && node.kind.is_executed() && node.kind != NodeKind::Container && !node.is_attempt
+    };
+    let mut found: Vec<usize> = Vec::new();
+    for (at, node) in nodes.iter().enumerate() {
+        if alone(node) {
+            found.push(at);
+        } else if bad(node) && node.kind == NodeKind::Retry {
+            let last = node.children.last().map(|child| *child as usize);
+            let last =
+                last.filter(|last| nodes.get(*last).is_some_and(|node| node.kind.is_executed()));
+            found.extend(last);
+        }
+    }
+    if found.is_empty() {
+        found.extend(
+            nodes
+                .iter()
+                .enumerate()
+                .filter(|(_, node)| bad(node))
+                .map(|(at, _)| at),
+        );
+    }
+    found.into_iter().min_by_key(|at| end(*at))
 }

@@ -66,7 +66,10 @@ async fn good_values_make_a_run_successful() {
             .starts_with("query=sum%28rate%28ok%7Bapp%3D%22we%22b%22%7D%5B1m%5D%29%29&time=")
     );
     assert_eq!(asked[0].headers["x-scope-orgid"], "we\"b");
-    assert_eq!(asked[0].headers["authorization"], "Basic b25jYWxsOnNlY3JldA==");
+    assert_eq!(
+        asked[0].headers["authorization"],
+        "Basic b25jYWxsOnNlY3JldA=="
+    );
     let events = bed.cluster.events("good").await;
     assert!(events.contains(&(
         "AnalysisRunSuccessful".to_owned(),
