@@ -4,6 +4,7 @@
 //! `listen` a loopback port for each server. What is inside comes from a [`Scenario`]; nothing
 //! here knows what an Application is beyond creating it.
 
+mod effects;
 mod endpoints;
 mod fleet;
 mod forward;
@@ -21,6 +22,7 @@ use super::apiserver::{ApiServer, ServerOptions};
 use super::clock::PlatformClock;
 use super::controllers::runtime::Runtime;
 use super::git::{GitError, GitServer};
+use super::network::Network;
 use super::rng::Seed;
 use super::scenario::Scenario;
 use super::webhook;
@@ -165,7 +167,13 @@ impl Simulation {
 
         let secret = webhook_secret(options.seed);
         let receiver = receiver(&server, &secret);
-        story::deliver_pushes(&git, receiver.clone(), secret.clone(), &stop);
+        let deliveries = story::Deliveries {
+            receiver: receiver.clone(),
+            hooks: options.scenario.webhooks.clone(),
+            network: network(&options, &server),
+            secret: secret.clone(),
+        };
+        story::deliver_pushes(&git, deliveries, &stop);
         let times = (clock.clone(), started);
         story::tell(&options.scenario, &admin, &git, times, &stop);
 
@@ -243,6 +251,12 @@ fn api_server(clock: &PlatformClock, seed: u64) -> ApiServer {
         version: KUBERNETES_VERSION.to_owned(),
         ..ServerOptions::new(clock.clone())
     })
+}
+
+/// Reaches the webhooks of the scenario, where there are any.
+fn network(options: &SimulationOptions, server: &ApiServer) -> Option<Network> {
+    let wanted = !options.scenario.webhooks.is_empty();
+    wanted.then(|| Network::of(server.clone()).ok()).flatten()
 }
 
 /// What Argo CD's server does when a push is announced to it.

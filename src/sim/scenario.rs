@@ -13,7 +13,9 @@ mod read;
 mod toml_items;
 
 pub use embedded::files as embedded_files;
-pub use model::{Component, Fault, FaultEffect, ObjectName, Repository, SeedCommit, SeedSync};
+pub use model::{
+    Component, Fault, FaultEffect, ObjectName, Repository, SeedCommit, SeedSync, WebhookShape,
+};
 
 use crate::domain::nearest::nearest;
 use crate::sim::files::{FileTree, MemoryFiles};
@@ -109,6 +111,8 @@ pub struct Scenario {
     /// The requests that services get.
     pub traffic: Vec<TrafficShape>,
     pub repositories: Vec<Repository>,
+    /// Who is told of pushes, besides Argo CD.
+    pub webhooks: Vec<WebhookShape>,
     /// Objects to create, in the order of their files.
     pub manifests: Vec<Value>,
     pub syncs: Vec<SeedSync>,

@@ -8,5 +8,5 @@ mod payload;
 mod receiver;
 mod signature;
 
-pub use payload::{PushEvent, requests_for};
+pub use payload::{Form, PushEvent, requests_for};
 pub use receiver::{Receiver, router};

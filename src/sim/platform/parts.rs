@@ -1,5 +1,6 @@
 //! Starts the parts of the platform that a scenario names, each with the objects it comes with.
 
+use super::effects::PlatformEffects;
 use super::monitoring::{self, Monitoring};
 use super::{KUBERNETES_VERSION, SimError, SimulationOptions, objects};
 use crate::sim::apiserver::ApiServer;
@@ -16,7 +17,7 @@ use crate::sim::kubelet::image::ImageCatalog;
 use crate::sim::kubelet::{KubeletOptions, NodeShape};
 use crate::sim::network::Network;
 use crate::sim::scenario::{Component, Scenario};
-use crate::sim::steps::{NoEffects, Steps};
+use crate::sim::steps::Steps;
 use crate::sim::traffic::Traffic;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -45,11 +46,12 @@ pub(super) async fn start(
     let events = Events::start(runtime);
     let images = Arc::new(catalog(&ground.options.scenario));
     if ground.starts(Component::Workloads) {
+        let effects = Arc::new(PlatformEffects::new(ground.git.clone(), images.clone()));
         let options = KubeletOptions {
             nodes: NodeShape::three_workers(),
             images: images.clone(),
             version: KUBERNETES_VERSION.to_owned(),
-            steps: Steps::new(ground.options.scenario.steps.clone(), Arc::new(NoEffects)),
+            steps: Steps::new(ground.options.scenario.steps.clone(), effects),
         };
         let kubelet = controllers::start_kubernetes(runtime, &events, options, root_ca);
         server.set_pod_logs(Arc::new(kubelet));

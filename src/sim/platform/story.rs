@@ -1,11 +1,14 @@
 //! What happens by itself: pushes reach Argo CD, people sync, things go wrong on time.
 
 use super::{GIT_URL, objects};
+use crate::domain::globs;
 use crate::sim::clock::PlatformClock;
-use crate::sim::git::{GitServer, NewCommit};
-use crate::sim::scenario::{Fault, FaultEffect, ObjectName, Scenario, SeedSync};
-use crate::sim::webhook;
+use crate::sim::git::{GitServer, NewCommit, Push};
+use crate::sim::network::Network;
+use crate::sim::scenario::{Fault, FaultEffect, ObjectName, Scenario, SeedSync, WebhookShape};
+use crate::sim::webhook::{self, Form};
 use axum::Router;
+use axum::body::Body;
 use chrono::{DateTime, TimeDelta, Utc};
 use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
@@ -20,13 +23,52 @@ use tower::ServiceExt as _;
 /// A sync that takes longer than this in platform time does not hold up the next one.
 const SYNC_PATIENCE: Duration = Duration::from_secs(60);
 
-/// Sends every push to Argo CD's webhook receiver, through its router.
-pub(super) fn deliver_pushes(
-    git: &GitServer,
-    receiver: Router,
-    secret: String,
-    stop: &CancellationToken,
-) {
+/// Who is told of pushes.
+pub(super) struct Deliveries {
+    /// Argo CD's webhook receiver.
+    pub(super) receiver: Router,
+    pub(super) hooks: Vec<WebhookShape>,
+    /// Reaches the hooks of the scenario.
+    pub(super) network: Option<Network>,
+    /// Signs what no secret was given for.
+    pub(super) secret: String,
+}
+
+impl Deliveries {
+    async fn tell(&self, git: &GitServer, push: &Push) {
+        let to_argo = (Form::Gitea, "/api/webhook", self.secret.as_str());
+        for request in webhook::requests_for(git, push, GIT_URL, to_argo) {
+            match self.receiver.clone().oneshot(request.map(Body::from)).await {
+                Ok(answer) if answer.status().is_success() => {}
+                Ok(answer) => {
+                    tracing::warn!(status = %answer.status(), "a push event was refused");
+                }
+                Err(never) => match never {},
+            }
+        }
+        let Some(network) = &self.network else { return };
+        let wanted = |hook: &&WebhookShape| globs::matches(&hook.repository, &push.repository);
+        for hook in self.hooks.iter().filter(wanted) {
+            let secret = hook.secret.as_deref().unwrap_or(&self.secret);
+            let to = (hook.form, hook.url.as_str(), secret);
+            for request in webhook::requests_for(git, push, GIT_URL, to) {
+                match network.send(request).await {
+                    Ok(answer) if answer.status().is_success() => {}
+                    Ok(answer) => {
+                        let said = String::from_utf8_lossy(answer.body()).into_owned();
+                        tracing::warn!(url = hook.url, status = %answer.status(), said, "a push event was refused");
+                    }
+                    Err(error) => {
+                        tracing::warn!(url = hook.url, %error, "a push event could not be sent");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sends every push to those who are to be told.
+pub(super) fn deliver_pushes(git: &GitServer, to: Deliveries, stop: &CancellationToken) {
     let (git, mut pushes) = (git.clone(), git.pushes());
     let deliver = async move {
         loop {
@@ -38,15 +80,7 @@ pub(super) fn deliver_pushes(
                 }
                 Err(RecvError::Closed) => return,
             };
-            for request in webhook::requests_for(&git, &push, GIT_URL, &secret) {
-                match receiver.clone().oneshot(request).await {
-                    Ok(answer) if answer.status().is_success() => {}
-                    Ok(answer) => {
-                        tracing::warn!(status = %answer.status(), "a push event was refused");
-                    }
-                    Err(never) => match never {},
-                }
-            }
+            to.tell(&git, &push).await;
         }
     };
     spawn(stop, deliver);

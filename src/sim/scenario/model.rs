@@ -1,6 +1,7 @@
 //! The parts of a scenario, after everything in them has been checked.
 
 use crate::sim::git::Author;
+use crate::sim::webhook::Form;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
@@ -20,15 +21,18 @@ pub enum Component {
     Prometheus,
     /// Requests for the services that the scenario names.
     Traffic,
+    /// Argo Events.
+    Events,
 }
 
 impl Component {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Workloads,
         Self::ArgoCd,
         Self::Rollouts,
         Self::Prometheus,
         Self::Traffic,
+        Self::Events,
     ];
 
     /// The word in `starts`.
@@ -39,6 +43,7 @@ impl Component {
             Self::Rollouts => "rollouts",
             Self::Prometheus => "prometheus",
             Self::Traffic => "traffic",
+            Self::Events => "events",
         }
     }
 }
@@ -60,6 +65,31 @@ pub struct SeedCommit {
     pub message: String,
     pub tag: Option<String>,
     pub files: BTreeMap<String, Bytes>,
+}
+
+/// A webhook of the git server.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookShape {
+    /// Whose pushes are told; `*` stands for anything.
+    pub repository: String,
+    /// Where they are told: a service of the platform, or any server that can be reached.
+    pub url: String,
+    #[serde(default)]
+    pub form: Form,
+    /// What signs them; without it the platform's own webhook secret.
+    #[serde(default)]
+    pub secret: Option<String>,
+}
+
+impl WebhookShape {
+    /// Returns what is wrong with it.
+    pub fn mistake(&self) -> Option<&'static str> {
+        let is_http = self.url.starts_with("http://") || self.url.starts_with("https://");
+        (!is_http).then_some(
+            "the `url` of a webhook is such as http://git-eventsource-svc.argo-events.svc:12000/push",
+        )
+    }
 }
 
 /// A sync that somebody asked for before anyone watches.

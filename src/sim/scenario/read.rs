@@ -1,7 +1,7 @@
 //! Reads `scenario.toml` and `manifests/`, and checks that what they name exists.
 
 use super::history::{self, RawRepository};
-use super::model::{Component, Fault, FaultEffect, ObjectName, Repository, SeedSync};
+use super::model::{Component, Fault, FaultEffect, ObjectName, Repository, SeedSync, WebhookShape};
 use super::toml_items::Reader;
 use super::{Mistake, Origin, Scenario, duration};
 use crate::api::yaml;
@@ -17,7 +17,7 @@ use toml::de::DeTable;
 pub(super) const FILE: &str = "scenario.toml";
 const MANIFESTS: &str = "manifests";
 
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
     "title",
     "description",
     "starts",
@@ -27,6 +27,7 @@ const FIELDS: [&str; 11] = [
     "step-profile",
     "traffic",
     "repository",
+    "webhook",
     "sync",
     "fault",
 ];
@@ -104,6 +105,7 @@ pub(super) fn read(
         traffic: read_traffic(&mut reader, &table),
         syncs: read_syncs(&mut reader, &table, &manifests),
         faults: read_faults(&mut reader, &table, &repositories),
+        webhooks: read_webhooks(&mut reader, &table),
         repositories,
         manifests,
     };
@@ -175,6 +177,17 @@ fn read_steps<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>) -> Vec<StepProfi
         }
     }
     profiles
+}
+
+fn read_webhooks<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>) -> Vec<WebhookShape> {
+    let mut hooks = Vec::new();
+    for (offset, hook) in reader.items::<WebhookShape>(table, "webhook") {
+        match hook.mistake() {
+            Some(message) => reader.report_at(offset, message),
+            None => hooks.push(hook),
+        }
+    }
+    hooks
 }
 
 fn read_traffic<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>) -> Vec<TrafficShape> {

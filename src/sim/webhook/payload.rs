@@ -1,8 +1,10 @@
-//! Push events on the wire, in the form that Gitea sends and GitHub shares.
+//! Push events on the wire, in the form that Gitea sends and in GitHub's.
+//!
+//! Gitea: `modules/structs/hook.go`. GitHub: its documentation of the event `push`.
 
 use super::signature;
 use crate::sim::git::{CommitInfo, FileChangeKind, GitServer, Push, RefChange, Sha};
-use axum::body::Body;
+use bytes::Bytes;
 use chrono::SecondsFormat;
 use http::{HeaderMap, Request};
 use serde::Deserialize;
@@ -74,25 +76,74 @@ pub(super) fn read(
         .map_err(|error| format!("Webhook processing failed: {error}"))
 }
 
-/// Writes one signed request for each branch or tag that a push changed.
-pub fn requests_for(git: &GitServer, push: &Push, base: &str, secret: &str) -> Vec<Request<Body>> {
+/// Whose events a webhook sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Gitea sends the headers of Gogs and GitHub, too.
+    #[default]
+    Gitea,
+    GitHub,
+}
+
+/// Writes one signed request to `url` for each branch or tag that a push changed; `base` is the
+/// git server's own address.
+pub fn requests_for(
+    git: &GitServer,
+    push: &Push,
+    base: &str,
+    (form, url, secret): (Form, &str, &str),
+) -> Vec<Request<Bytes>> {
     push.changes
         .iter()
         .filter_map(|change| {
-            let body = payload(git, push, change, base).to_string();
-            let signed = signature::sign(secret, body.as_bytes());
-            let mut request =
-                Request::post("/api/webhook").header("content-type", "application/json");
-            for name in ["x-gitea-event", "x-gogs-event", "x-github-event"] {
-                request = request.header(name, "push");
+            let mut body = payload(git, push, change, base);
+            if form == Form::GitHub {
+                as_github(&mut body, change);
             }
-            request
-                .header("x-gitea-signature", &signed)
-                .header("x-hub-signature-256", format!("sha256={signed}"))
-                .body(Body::from(body))
-                .ok()
+            let body = body.to_string();
+            let signed = signature::sign(secret, body.as_bytes());
+            let mut request = Request::post(url)
+                .header("content-type", "application/json")
+                .header("x-github-event", "push")
+                .header("x-github-delivery", delivery_id(&signed))
+                .header("x-hub-signature-256", format!("sha256={signed}"));
+            request = match form {
+                Form::GitHub => request.header("user-agent", "GitHub-Hookshot/tiphys"),
+                Form::Gitea => request
+                    .header("x-gitea-event", "push")
+                    .header("x-gogs-event", "push")
+                    .header("x-gitea-delivery", delivery_id(&signed))
+                    .header("x-gitea-signature", &signed),
+            };
+            request.body(Bytes::from(body)).ok()
         })
         .collect()
+}
+
+/// An id in the shape of a UUID that is the same for the same event.
+fn delivery_id(signed: &str) -> String {
+    let mut digits = signed.chars();
+    let mut take = |count: usize| -> String { digits.by_ref().take(count).collect() };
+    [take(8), take(4), take(4), take(4), take(12)].join("-")
+}
+
+/// Changes what GitHub says otherwise than Gitea.
+fn as_github(body: &mut Value, change: &RefChange) {
+    let Some(body) = body.as_object_mut() else {
+        return;
+    };
+    body.remove("total_commits");
+    if let Some(compare) = body.remove("compare_url") {
+        body.insert("compare".to_owned(), compare);
+    }
+    body.insert("created".to_owned(), change.before.is_none().into());
+    body.insert("deleted".to_owned(), change.after.is_none().into());
+    body.insert("forced".to_owned(), false.into());
+    // Oldest first there, newest first at Gitea's.
+    if let Some(Value::Array(commits)) = body.get_mut("commits") {
+        commits.reverse();
+    }
 }
 
 fn payload(git: &GitServer, push: &Push, change: &RefChange, base: &str) -> Value {
