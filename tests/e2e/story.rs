@@ -97,7 +97,8 @@ fn rollback_and_sync_by_keys(demo: &mut Demo) {
     demo.terminal.sees("Roll back");
     demo.terminal.press("tab");
     demo.terminal.press("enter");
-    demo.terminal.sees("rollback of");
+    // A second operation is refused while the first is under way.
+    demo.terminal.sees_line(&["✓", "rollback of", "done"]);
     demo.back_to_all();
     demo.select("guestbook-prod");
 
