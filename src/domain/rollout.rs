@@ -27,7 +27,7 @@ pub use facts::Facts;
 pub use phase::phase_of;
 pub use step::{CanaryScale, Step, StepState, span as span_text};
 pub use weight::{Weights, weights_of};
-pub use why::{why_analysis, why_rollout, why_rollout_row};
+pub use why::{message_of, why_analysis, why_rollout, why_rollout_row};
 
 /// One row of the Rollouts screen.
 #[derive(Clone, Debug, PartialEq)]

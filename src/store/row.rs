@@ -248,8 +248,12 @@ impl Row {
                 push(&mut text, row.strategy.word());
                 push(&mut text, row.phase.word());
                 push(&mut text, &row.message);
+                // As the table shows it: a registry's name would match in every row.
                 for image in &row.images {
-                    push(&mut text, &image.image);
+                    push(
+                        &mut text,
+                        image.image.rsplit('/').next().unwrap_or_default(),
+                    );
                 }
             }
             Self::AnalysisRun(row) => {

@@ -6,6 +6,7 @@
 )]
 
 mod basics;
+mod canary;
 mod demo;
 mod push;
 mod story;

@@ -139,7 +139,7 @@ fn set_image_starts_from_the_present_one() {
     let problem = cockpit.dialog().problem.clone().unwrap_or_default();
     assert!(problem.contains("runs this image already"), "{problem}");
 
-    cockpit.press("up backspace");
+    cockpit.press("backspace");
     cockpit.type_text("1");
     cockpit.press("tab tab enter");
 
@@ -369,9 +369,8 @@ fn silence_takes_the_alert_and_needs_a_comment() {
     let problem = cockpit.dialog().problem.clone().unwrap_or_default();
     assert!(problem.contains("comment"), "{problem}");
 
-    cockpit.press("up");
     cockpit.type_text("looking into it");
-    cockpit.press("tab tab enter");
+    cockpit.press("enter enter");
 
     let [intent] = cockpit.intents().try_into().expect("one intent");
     let Verb::Silence(request) = intent.verb else {

@@ -4,7 +4,7 @@ use super::{ColumnId, ColumnSpec, Detail, Shown};
 use crate::domain::age::age_text;
 use crate::domain::analysis::AnalysisRun;
 use crate::domain::application::Application;
-use crate::domain::rollout::{Rollout, RolloutPhase, Strategy, attention_order};
+use crate::domain::rollout::{Rollout, RolloutPhase, Strategy, attention_order, message_of};
 use crate::store::Table;
 use chrono::{DateTime, Utc};
 use std::borrow::Cow;
@@ -62,7 +62,7 @@ pub(super) fn cell(row: &Rollout, column: ColumnId) -> Cow<'_, str> {
             Cow::Owned(format!("{}/{}", replicas.ready, replicas.desired))
         }
         ColumnId::Images => Cow::Owned(images_text(row)),
-        ColumnId::Message => Cow::Borrowed(&*row.message),
+        ColumnId::Message => message_of(row),
         ColumnId::Namespace
         | ColumnId::Name
         | ColumnId::Labels

@@ -1,7 +1,7 @@
 //! The dialog before a change: what will be done, to what, and what the controller does next.
 //!
-//! The focus starts on Cancel. The preview is made anew with each change of a field, so that it
-//! always tells what confirming would do now.
+//! The focus starts on Cancel, or on the text that the intent is about. The preview is made anew
+//! with each change of a field, so that it always tells what confirming would do now.
 
 use crate::domain::intent::{Risk, SyncResource};
 use crate::domain::object::{ObjectRef, Text, Uid};

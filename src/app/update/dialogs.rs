@@ -260,6 +260,7 @@ fn show(state: &mut State, form: Form, subjects: Vec<Subject>, resources: Vec<Sy
             field.label = format!("{} {}", resource.kind.kind, resource.name).into();
         }
     }
+    let focus = first_focus(&form, &fields);
     let dialog = Dialog {
         title: forms::title(&form),
         facts: facts(state, &form, &targets),
@@ -269,7 +270,7 @@ fn show(state: &mut State, form: Form, subjects: Vec<Subject>, resources: Vec<Sy
         fields,
         resources,
         confirmation: None,
-        focus: Focus::Cancel,
+        focus,
         risk: Risk::Changes,
         problem: None,
         offset: 0,
@@ -277,6 +278,23 @@ fn show(state: &mut State, form: Form, subjects: Vec<Subject>, resources: Vec<Sy
     state.overlay = Some(Overlay::Dialog(Box::new(dialog)));
     state.dirty = true;
     refresh(state);
+}
+
+/// Returns where keys go first: to the text without which the intent says nothing, else to Cancel.
+fn first_focus(form: &Form, fields: &[crate::app::overlays::dialog::Field]) -> Focus {
+    if !matches!(form, Form::Scale | Form::SetImage { .. } | Form::Silence) {
+        return Focus::Cancel;
+    }
+    let mut texts = fields
+        .iter()
+        .enumerate()
+        .filter_map(|(number, field)| match &field.value {
+            FieldValue::Text(input) => Some((number, input.value().is_empty())),
+            FieldValue::Toggle(_) | FieldValue::Choice { .. } => None,
+        });
+    // What is still to be said comes before what may be changed.
+    let first = texts.clone().find(|(_, empty)| *empty).or(texts.next());
+    first.map_or(Focus::Cancel, |(number, _)| Focus::Field(number))
 }
 
 fn facts(state: &State, form: &Form, targets: &[Target]) -> Vec<(String, String)> {
@@ -474,7 +492,13 @@ fn press(state: &mut State, out: &mut Effects) {
             sideways(dialog, true);
             refresh(state);
         }
-        Focus::Field(_) | Focus::Confirmation => move_focus(dialog, 1),
+        Focus::Field(_) | Focus::Confirmation => {
+            move_focus(dialog, 1);
+            // Who has typed to the end wants to go on: a second Enter confirms.
+            if dialog.focus == Focus::Cancel {
+                dialog.focus = Focus::Confirm;
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::domain::analysis::{AnalysisPhase, AnalysisRun, MetricResult};
 use crate::domain::duration::short_span;
 use crate::domain::finding::{Finding, Severity};
 use chrono::{DateTime, Utc};
+use std::borrow::Cow;
 
 /// Returns what is to be said of a Rollout, most important first; nothing when all is well.
 pub fn why_rollout(row: &Rollout, runs: &[AnalysisRun], now: DateTime<Utc>) -> Vec<Finding> {
@@ -39,13 +40,28 @@ pub fn why_rollout_row(row: &Rollout, now: DateTime<Utc>) -> Option<Finding> {
     why_rollout(row, &[], now).into_iter().next()
 }
 
+/// Returns the message of a row, the cause of an abort first: of
+/// "`RolloutAborted: Rollout aborted update to revision 2: Step-based analysis phase error/failed: Metric …`"
+/// comes "`aborted: Metric …`". Other messages are returned as they are.
+pub fn message_of(row: &Rollout) -> Cow<'_, str> {
+    const BEFORE: &str = "RolloutAborted: Rollout aborted update to revision ";
+    let rest = row.message.strip_prefix(BEFORE);
+    let Some((_revision, cause)) = rest.and_then(|rest| rest.split_once(": ")) else {
+        return Cow::Borrowed(&row.message);
+    };
+    let cause = cause
+        .split_once(" phase error/failed: ")
+        .map_or(cause, |(_what, cause)| cause);
+    Cow::Owned(format!("aborted: {cause}"))
+}
+
 fn fault(row: &Rollout) -> Option<Finding> {
     if row.phase != RolloutPhase::Degraded {
         return None;
     }
     let (sentence, hint) = if row.aborted {
         (
-            format!("the update was aborted: {}", row.message),
+            format!("the update was {}", message_of(row)),
             "retry it, undo it, or deliver a new version; the stable version has all traffic",
         )
     } else if row.message.starts_with("InvalidSpec") {

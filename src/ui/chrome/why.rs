@@ -8,7 +8,7 @@ use crate::domain::analysis::{AnalysisPhase, AnalysisRun};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::graph::TreeNode;
 use crate::domain::intent::Stage;
-use crate::domain::rollout::{Rollout, RolloutPhase, forecast};
+use crate::domain::rollout::{Rollout, RolloutPhase, forecast, message_of};
 use crate::domain::status::{Freshness, Health};
 use crate::domain::why::why_row;
 use crate::store::Row;
@@ -171,7 +171,7 @@ fn of_rollout(row: &Rollout, now: DateTime<Utc>) -> Option<Vec<Span<'static>>> {
     };
     let mut text = row.phase.word().to_owned();
     if !row.message.is_empty() {
-        text = format!("{text}: {}", row.message);
+        text = format!("{text}: {}", message_of(row));
     }
     let waits = forecast::waits_for(row, now);
     let mut spans = vec![span(role, text)];

@@ -192,8 +192,13 @@ fn draw_value(canvas: &mut Canvas<'_>, row: Rect, field: &Field, focused: bool) 
             used
         }
         FieldValue::Text(input) if focused => {
-            let field = Rect::new(row.x, row.y, row.width.min(40), 1);
-            super::draw_input(canvas, field, input, Role::Prompt)
+            let hint = match text::width(&field.hint) as u16 {
+                0 => 0,
+                width => width + 2,
+            };
+            let width = row.width.saturating_sub(hint).max(20.min(row.width));
+            let place = Rect::new(row.x, row.y, width, 1);
+            super::draw_input(canvas, place, input, Role::Prompt)
         }
         FieldValue::Text(input) => canvas.put(row, input.value(), Role::Text),
         FieldValue::Choice { options, chosen } => {
@@ -222,10 +227,21 @@ fn draw_buttons(canvas: &mut Canvas<'_>, row: Rect, dialog: &Dialog) {
     } else {
         Role::Button
     };
+    // A terminal without colours shows by the mark where Enter goes.
+    let lead = |focus| {
+        if dialog.focus == focus {
+            glyph::CURSOR
+        } else {
+            " "
+        }
+    };
     let spans = [
-        span(cancel, "  Cancel  "),
+        span(cancel, format!("{} Cancel  ", lead(Focus::Cancel))),
         span(Role::Text, "   "),
-        span(confirm, format!("  {}  ", dialog.title)),
+        span(
+            confirm,
+            format!("{} {}  ", lead(Focus::Confirm), dialog.title),
+        ),
     ];
     let width = width_of(&spans).min(row.width);
     let start = row.x + (row.width - width) / 2;
