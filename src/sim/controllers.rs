@@ -24,6 +24,7 @@ pub mod runtime;
 pub mod scheduler;
 pub mod service;
 pub mod statefulset;
+pub mod tekton;
 pub mod volumes;
 
 use crate::sim::events::Events;

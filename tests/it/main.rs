@@ -48,6 +48,7 @@ mod sim_monitoring;
 mod sim_platform;
 mod sim_prometheus;
 mod sim_rollouts;
+mod sim_tekton;
 mod sim_workloads_deployment;
 mod sim_workloads_others;
 mod support;

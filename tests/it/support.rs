@@ -68,6 +68,11 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts a cluster whose registry `registry.demo` lacks every image that is not added.
     pub(crate) fn start(profiles: Vec<ImageProfile>) -> Self {
+        Self::start_with(profiles, Steps::default())
+    }
+
+    /// Starts a cluster whose pods' steps behave as declared.
+    pub(crate) fn start_with(profiles: Vec<ImageProfile>, steps: Steps) -> Self {
         let start = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
         let clock = PlatformClock::stepped(start);
         let server = ApiServer::start(ServerOptions::new(clock.clone()));
@@ -78,7 +83,7 @@ impl Cluster {
             nodes: NodeShape::three_workers(),
             images: Arc::clone(&images) as Arc<_>,
             version: "v1.33.4".into(),
-            steps: Steps::default(),
+            steps,
         };
         let kubelet = start_kubernetes(&runtime, &events, kubelet, String::new());
         server.set_pod_logs(Arc::new(kubelet));

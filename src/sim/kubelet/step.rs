@@ -139,9 +139,21 @@ impl StepRun {
     }
 }
 
+/// Returns command and arguments; of a Task's step those that Tekton's entrypoint begins.
 fn words(spec: &Container) -> Vec<String> {
     let command = spec.command.iter().flatten();
-    command.chain(spec.args.iter().flatten()).cloned().collect()
+    let words: Vec<String> = command.chain(spec.args.iter().flatten()).cloned().collect();
+    if words
+        .first()
+        .is_none_or(|first| first != "/tekton/bin/entrypoint")
+    {
+        return words;
+    }
+    let mut parts = words.splitn(2, |word| word == "--");
+    let own = parts.next().unwrap_or_default();
+    let program = own.iter().skip_while(|word| *word != "-entrypoint").nth(1);
+    let rest = parts.next().unwrap_or_default();
+    program.into_iter().chain(rest).cloned().collect()
 }
 
 fn environment(spec: &Container) -> BTreeMap<String, String> {
