@@ -66,6 +66,10 @@ pub(super) async fn start(
     if ground.starts(Component::Rollouts) {
         start_rollouts(ground, &events).await?;
     }
+    if ground.starts(Component::Tekton) {
+        objects::create_part(&server.client("tiphys:scenario"), "tekton.yaml").await?;
+        controllers::tekton::start(runtime, &events);
+    }
     let traffic = ground.starts(Component::Traffic).then(|| {
         let shapes = ground.options.scenario.traffic.clone();
         Traffic::start(runtime, shapes, images)

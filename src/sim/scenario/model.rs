@@ -17,6 +17,8 @@ pub enum Component {
     ArgoCd,
     /// Argo Rollouts: Rollouts, AnalysisRuns, Experiments.
     Rollouts,
+    /// Tekton Pipelines and Triggers.
+    Tekton,
     /// Prometheus, Alertmanager and what they scrape, in the namespace `monitoring`.
     Prometheus,
     /// Requests for the services that the scenario names.
@@ -26,10 +28,11 @@ pub enum Component {
 }
 
 impl Component {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Workloads,
         Self::ArgoCd,
         Self::Rollouts,
+        Self::Tekton,
         Self::Prometheus,
         Self::Traffic,
         Self::Events,
@@ -41,6 +44,7 @@ impl Component {
             Self::Workloads => "workloads",
             Self::ArgoCd => "argocd",
             Self::Rollouts => "rollouts",
+            Self::Tekton => "tekton",
             Self::Prometheus => "prometheus",
             Self::Traffic => "traffic",
             Self::Events => "events",
