@@ -241,6 +241,8 @@ pub fn number_text(value: f64) -> String {
         size if size < 100.0 => 1,
         _ => 0,
     };
+    // A share of nothing may come as -0.
+    let scaled = scaled + 0.0;
     let text = format!("{scaled:.decimals$}");
     let text = if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.')

@@ -29,7 +29,7 @@ pub const SEPARATOR: &str = "▸";
 pub const DELETING: &str = "⌫";
 pub const STEP_DONE: &str = "✔";
 pub const STEP_NOW: &str = "▶";
-pub const STEP_AHEAD: &str = "◌";
+pub const STEP_AHEAD: &str = "○";
 pub const REPLICA_SET: &str = "⧉";
 pub const POD: &str = "□";
 pub const ANALYSIS: &str = "α";
@@ -64,6 +64,7 @@ const TWINS: &[(&str, &str)] = &[
     ("✗", "x"),
     ("‖", "="),
     ("◌", "?"),
+    ("○", "."),
     ("·", "."),
     ("✓", "+"),
     ("≠", "!"),

@@ -81,7 +81,7 @@ fn promote_to_the_analysis(demo: &mut Demo, tag: &str) {
         .sees_line(&["canary", tag, "20 %", "1/1", "wanted 20", "by Pods 20"]);
     demo.terminal.sees_line(&["stable", "80 %", "4/4"]);
     demo.terminal
-        .sees_line(&["steps", "✔ weight 20", "▶ pause", "◌ weight 40"]);
+        .sees_line(&["steps", "✔ weight 20", "▶ pause", "○ weight 40"]);
     demo.terminal.press(">");
     demo.terminal.sees("It moves to step 3 of 6");
     demo.terminal.press("tab");
@@ -107,7 +107,8 @@ fn canary_is_promoted_by_keys_and_its_analysis_decides() {
 
     set_image(&mut demo, "2.4.1");
     promote_to_the_analysis(&mut demo, "2.4.1");
-    demo.terminal.sees_line(&["success-rate", "≥ 0.95", "0.99"]);
+    demo.terminal
+        .sees_line(&["success-rate", ">= 0.95", "0.99"]);
     demo.terminal
         .until_within(A_MINUTE, "the new version took over", |screen| {
             let line = |words: &[&str]| {
@@ -127,6 +128,6 @@ fn canary_is_promoted_by_keys_and_its_analysis_decides() {
     demo.terminal
         .sees_line(&["stable", "2.4.1", "100 %", "5/5"]);
     demo.terminal
-        .sees_line(&["success-rate", "≥ 0.95", "0.5", "✗"]);
+        .sees_line(&["success-rate", ">= 0.95", "0.5", "✗"]);
     demo.terminal.sees_line(&["why", "success-rate"]);
 }

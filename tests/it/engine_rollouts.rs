@@ -153,7 +153,7 @@ mod cases {
         assert_eq!(&*canary.images[0].image, "web:2");
         let run = detail.analyses().next().expect("a run");
         assert_eq!(run.phase, AnalysisPhase::Running);
-        assert_eq!(run.metrics[0].wish(), "≥ 0.95");
+        assert_eq!(run.metrics[0].wish(), ">= 0.95");
         assert_eq!(run.metrics[0].last_number(), Some(0.993));
 
         let why = engine.fetch(Fetch::Why { object }).await;

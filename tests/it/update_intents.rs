@@ -141,7 +141,7 @@ fn sync_needs_typed_confirmation_in_protected_cluster() {
     );
 
     cockpit.type_text("guestbook");
-    cockpit.press("enter right enter");
+    cockpit.press("enter enter");
     assert_eq!(cockpit.intents().len(), 1);
 }
 

@@ -16,15 +16,15 @@ pub enum Comparison {
 }
 
 impl Comparison {
-    /// Returns the mathematical sign.
+    /// Returns the sign as conditions spell it.
     pub fn sign(self) -> &'static str {
         match self {
             Self::Above => ">",
-            Self::AtLeast => "≥",
+            Self::AtLeast => ">=",
             Self::Below => "<",
-            Self::AtMost => "≤",
-            Self::Equal => "=",
-            Self::Different => "≠",
+            Self::AtMost => "<=",
+            Self::Equal => "==",
+            Self::Different => "!=",
         }
     }
 
@@ -50,7 +50,7 @@ pub struct Threshold {
 }
 
 impl Threshold {
-    /// Returns the threshold as a person reads it, such as `≥ 0.95`.
+    /// Returns the threshold as a person reads it, such as `>= 0.95`.
     pub fn words(&self) -> String {
         format!("{} {}", self.comparison.sign(), self.value)
     }
@@ -120,11 +120,11 @@ mod tests {
 
     #[test]
     fn comparisons_of_the_result_become_lines() {
-        assert_eq!(words("result[0] >= 0.95"), ["≥ 0.95"]);
-        assert_eq!(words("result <= 500"), ["≤ 500"]);
+        assert_eq!(words("result[0] >= 0.95"), [">= 0.95"]);
+        assert_eq!(words("result <= 500"), ["<= 500"]);
         assert_eq!(words("0.9 < result[0] && result[0] < 2"), ["> 0.9", "< 2"]);
         assert_eq!(words("isNaN(result[0]) || (result[0] > 0.5)"), ["> 0.5"]);
-        assert_eq!(words("default(result, 0) == 0"), ["= 0"]);
+        assert_eq!(words("default(result, 0) == 0"), ["== 0"]);
     }
 
     #[test]

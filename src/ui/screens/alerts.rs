@@ -139,11 +139,23 @@ fn calm(board: &AlertBoard, screen: &AlertsScreen, state: &State) -> Notice<'sta
     if !screen.filter.is_empty() {
         return state_of::all_hidden(board.alerts.len() + board.silences.len(), "alerts", state);
     }
-    Notice {
-        headline: vec![span(
+    // With a server that did not answer, nobody knows that all is calm.
+    let headline = if board.notes.is_empty() {
+        span(
             Role::Healthy,
             format!("{} Nothing fires, and nothing is silenced.", glyph::HEALTHY),
-        )],
+        )
+    } else {
+        span(
+            Role::Stale,
+            format!(
+                "{} No alert is known, but not all could be asked.",
+                glyph::WARNING
+            ),
+        )
+    };
+    Notice {
+        headline: vec![headline],
         sentences: board.notes.iter().map(ToString::to_string).collect(),
         tries: Vec::new(),
     }

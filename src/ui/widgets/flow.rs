@@ -82,7 +82,7 @@ mod tests {
     fn stops(count: usize) -> Vec<Stop> {
         (0..count)
             .map(|number| Stop {
-                glyph: "◌",
+                glyph: "○",
                 text: format!("weight {number}"),
                 role: Role::Muted,
             })
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn steps_follow_each_other_and_wrap() {
         let lines = drawn(&flow(&stops(3), Some(0), (30, 2)));
-        assert_eq!(lines, ["◌ weight 0 ── ◌ weight 1", "◌ weight 2"]);
+        assert_eq!(lines, ["○ weight 0 ── ○ weight 1", "○ weight 2"]);
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
         let lines = drawn(&flow(&stops(9), Some(4), (50, 1)));
         assert_eq!(
             lines,
-            ["3 before ── ◌ weight 3 ── ◌ weight 4 ── and 4 more"]
+            ["3 before ── ○ weight 3 ── ○ weight 4 ── and 4 more"]
         );
     }
 }
