@@ -10,6 +10,7 @@ pub mod cronjob;
 pub mod daemonset;
 pub mod deployment;
 pub mod disruption;
+pub mod events;
 pub mod experiments;
 pub mod http_routes;
 pub mod ingress;

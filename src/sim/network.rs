@@ -74,6 +74,11 @@ impl Network {
         Ok(Self::new(server, http))
     }
 
+    /// Answers what is sent to a service of the cluster.
+    pub fn serve(&self, namespace: &str, service: &str, router: axum::Router) {
+        self.server.add_service_backend(namespace, service, router);
+    }
+
     /// Sends a request and reads the whole answer.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, NetworkError> {
         match self.backend(request.uri())? {

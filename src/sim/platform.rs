@@ -104,6 +104,8 @@ pub enum SimError {
     ArgoCd(String),
     #[error("cannot start Argo Rollouts: {0}")]
     Rollouts(String),
+    #[error("cannot start Argo Events: {0}")]
+    Events(String),
     #[error("cannot use the Prometheus at {0}")]
     Prometheus(String),
     #[error("cannot listen on {address}: {source}")]

@@ -10,3 +10,4 @@ mod signature;
 
 pub use payload::{Form, PushEvent, requests_for};
 pub use receiver::{Receiver, router};
+pub(in crate::sim) use signature::is_valid as is_signed;

@@ -42,6 +42,7 @@ mod screens_tables;
 mod sim_analysis;
 mod sim_argocd;
 mod sim_delivery_canary;
+mod sim_events;
 mod sim_git;
 mod sim_kustomize;
 mod sim_monitoring;

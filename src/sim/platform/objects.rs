@@ -118,5 +118,10 @@ fn prepare(
 /// Returns where the API serves a kind.
 pub(super) fn resource_of(api_version: &str, kind: &str) -> ApiResource {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
+    let mut resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+    if kind == "EventBus" {
+        // Its authors took the word for a plural.
+        "eventbus".clone_into(&mut resource.plural);
+    }
+    resource
 }

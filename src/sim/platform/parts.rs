@@ -2,11 +2,12 @@
 
 use super::effects::PlatformEffects;
 use super::monitoring::{self, Monitoring};
-use super::{KUBERNETES_VERSION, SimError, SimulationOptions, objects};
+use super::{KUBERNETES_VERSION, SimError, SimulationOptions, objects, webhook_secret};
 use crate::sim::apiserver::ApiServer;
 use crate::sim::controllers;
 use crate::sim::controllers::analysis::Analyses;
 use crate::sim::controllers::argocd::Argo;
+use crate::sim::controllers::events::ArgoEvents;
 use crate::sim::controllers::experiments::Experiments;
 use crate::sim::controllers::http_routes::HttpRoutes;
 use crate::sim::controllers::rollouts::Rollouts;
@@ -19,6 +20,7 @@ use crate::sim::network::Network;
 use crate::sim::scenario::{Component, Scenario};
 use crate::sim::steps::Steps;
 use crate::sim::traffic::Traffic;
+use serde_json::json;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -70,6 +72,9 @@ pub(super) async fn start(
         objects::create_part(&server.client("tiphys:scenario"), "tekton.yaml").await?;
         controllers::tekton::start(runtime, &events);
     }
+    if ground.starts(Component::Events) {
+        start_events(ground).await?;
+    }
     let traffic = ground.starts(Component::Traffic).then(|| {
         let shapes = ground.options.scenario.traffic.clone();
         Traffic::start(runtime, shapes, images)
@@ -95,6 +100,26 @@ fn catalog(scenario: &Scenario) -> ImageCatalog {
         images.add(image.clone());
     }
     images
+}
+
+async fn start_events(ground: &Ground<'_>) -> Result<(), SimError> {
+    let admin = ground.server.client("tiphys:scenario");
+    objects::create_part(&admin, "events.yaml").await?;
+    // What signs the git server's webhooks, for EventSources that check it.
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": "git-webhook", "namespace": "argo-events"},
+        "stringData": {"secret": webhook_secret(ground.options.seed)},
+    });
+    objects::create_all(&admin, &[secret]).await?;
+    let network = Network::of(ground.server.clone());
+    let network = network.map_err(|refusal| SimError::Events(refusal.to_string()))?;
+    let events = ArgoEvents::start(ground.runtime, network);
+    let router = events.router();
+    ground
+        .server
+        .add_service_backend("argo-events", "webhooks", router);
+    Ok(())
 }
 
 async fn start_rollouts(ground: &Ground<'_>, events: &Events) -> Result<(), SimError> {

@@ -1,0 +1,452 @@
+//! Argo Events on the embedded platform: what comes in, what is dropped and why, what is made.
+
+use http::{Method, Request};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Api, DynamicObject, ListParams, PostParams};
+use kube::core::GroupVersionKind;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tiphys::api::yaml;
+use tiphys::domain::clock::Clock as _;
+use tiphys::sim::git::{Author, NewCommit};
+use tiphys::sim::scenario::{Component, WebhookShape};
+use tiphys::sim::webhook::Form;
+use tiphys::sim::{Pace, Simulation, SimulationOptions, scenario};
+
+const NAMESPACE: &str = "argo-events";
+const REPOSITORY: &str = "platform/checkout";
+const DEADLINE: Duration = Duration::from_secs(20);
+
+const SETUP: &str = r#"
+apiVersion: argoproj.io/v1alpha1
+kind: EventBus
+metadata: {name: default, namespace: argo-events}
+spec: {jetstream: {version: latest}}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: EventSource
+metadata: {name: git, namespace: argo-events}
+spec:
+  service: {ports: [{name: push, port: 12000, targetPort: 12000}, {name: signed, port: 13000, targetPort: 13000}]}
+  webhook:
+    push: {endpoint: /push, port: "12000", method: POST}
+    approve: {endpoint: /approve, port: "12000", method: POST}
+  github:
+    signed:
+      webhook: {endpoint: /push, port: "13000", method: POST}
+      webhookSecret: {name: git-webhook, key: secret}
+      events: ["*"]
+  calendar:
+    tick: {interval: 10s, metadata: {by: clock}}
+  resource:
+    maps: {group: "", version: v1, resource: configmaps, namespace: argo-events, eventTypes: [ADD], filter: {prefix: watched-}}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Sensor
+metadata: {name: main, namespace: argo-events}
+spec:
+  dependencies:
+    - name: push
+      eventSourceName: git
+      eventName: push
+      filters: {data: [{path: body.ref, type: string, value: [refs/heads/main]}]}
+    - {name: approve, eventSourceName: git, eventName: approve}
+    - {name: signed, eventSourceName: git, eventName: signed}
+    - {name: tick, eventSourceName: git, eventName: tick}
+    - {name: maps, eventSourceName: git, eventName: maps}
+  triggers:
+    - template:
+        name: on-push
+        conditions: push
+        k8s: &map
+          operation: create
+          source:
+            resource:
+              apiVersion: v1
+              kind: ConfigMap
+              metadata: {generateName: on-}
+              data: {}
+          parameters:
+            - {src: {dependencyName: push, dataKey: body.after}, dest: data.revision}
+            - {src: {dependencyName: push, dataTemplate: "{{ .Input.body.after | substr 0 7 }}"}, dest: data.short}
+            - {src: {dependencyName: push, dataKey: header.X-Gitea-Event.0}, dest: data.header}
+            - {src: {dependencyName: push, dataKey: body.repository.full_name}, dest: data.repository}
+    - template:
+        name: on-both
+        conditions: push && approve
+        k8s:
+          operation: create
+          source: {resource: {apiVersion: v1, kind: ConfigMap, metadata: {generateName: both-}}}
+          parameters:
+            - {src: {dependencyName: approve, dataKey: body.by}, dest: data.by}
+    - template:
+        name: on-signed
+        conditions: signed
+        k8s:
+          operation: create
+          source: {resource: {apiVersion: v1, kind: ConfigMap, metadata: {generateName: signed-}}}
+          parameters:
+            - {src: {dependencyName: signed, dataKey: headers.X-Github-Event.0}, dest: data.header}
+    - template:
+        name: on-tick
+        conditions: tick
+        k8s:
+          operation: create
+          source: {resource: {apiVersion: v1, kind: ConfigMap, metadata: {generateName: tick-}}}
+          parameters:
+            - {src: {dependencyName: tick, dataKey: metadata.by}, dest: data.by}
+    - template:
+        name: on-map
+        conditions: maps
+        k8s:
+          operation: create
+          source: {resource: {apiVersion: v1, kind: ConfigMap, metadata: {generateName: seen-}}}
+          parameters:
+            - {src: {dependencyName: maps, dataKey: body.metadata.name}, dest: data.name}
+    - template:
+        name: on-approval
+        conditions: approve
+        argoWorkflow:
+          operation: submit-from
+          source: {resource: {apiVersion: argoproj.io/v1alpha1, kind: WorkflowTemplate, metadata: {name: nobody-made-it}}}
+"#;
+
+struct Bed {
+    simulation: Simulation,
+}
+
+impl Bed {
+    async fn start(extra: &str) -> Self {
+        let mut scenario = scenario::load(scenario::DEFAULT, None).expect("a scenario");
+        scenario.starts = vec![Component::Events];
+        scenario.syncs.clear();
+        scenario.faults.clear();
+        scenario.repositories.retain(|one| one.name == REPOSITORY);
+        scenario.manifests = yaml::from_multi(&format!("{SETUP}{extra}")).expect("objects");
+        let hook = |form, port: u16| WebhookShape {
+            repository: REPOSITORY.to_owned(),
+            url: format!("http://git-eventsource-svc.argo-events.svc:{port}/push"),
+            form,
+            secret: None,
+        };
+        scenario.webhooks = vec![hook(Form::Gitea, 12_000), hook(Form::GitHub, 13_000)];
+        let start = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
+        let options = SimulationOptions {
+            pace: Pace::Stepped { start },
+            ..SimulationOptions::new(scenario)
+        };
+        let bed = Self {
+            simulation: Simulation::start(options).await.expect("a platform"),
+        };
+        bed.until("the sensor is ready", async || {
+            is_ready(&bed.get("Sensor", "main").await)
+                && is_ready(&bed.get("EventSource", "git").await)
+        })
+        .await;
+        bed
+    }
+
+    async fn until(&self, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+        let waited = async {
+            while !is_so().await {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(DEADLINE, waited).await;
+        if in_time.is_err() {
+            let received = self.received().await;
+            panic!("{what}: not within {DEADLINE:?}; received: {received:#}");
+        }
+    }
+
+    async fn get(&self, kind: &str, name: &str) -> Value {
+        let kind = GroupVersionKind::gvk("argoproj.io", "v1alpha1", kind);
+        let mut resource = kube::api::ApiResource::from_gvk(&kind);
+        if kind.kind == "EventBus" {
+            resource.plural = "eventbus".into();
+        }
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.simulation.client(), NAMESPACE, &resource);
+        let found = api.get_opt(name).await.expect("an answer");
+        found.map_or(Value::Null, |object| object.data)
+    }
+
+    async fn maps(&self, prefix: &str) -> Vec<ConfigMap> {
+        let api: Api<ConfigMap> = Api::namespaced(self.simulation.client(), NAMESPACE);
+        let mut all = api
+            .list(&ListParams::default())
+            .await
+            .expect("a list")
+            .items;
+        all.retain(|map| {
+            map.metadata
+                .name
+                .as_deref()
+                .is_some_and(|name| name.starts_with(prefix))
+        });
+        all
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        service: &str,
+        path: &str,
+        body: Value,
+    ) -> Result<String, kube::Error> {
+        let url = format!("/api/v1/namespaces/{NAMESPACE}/services/{service}/proxy{path}");
+        let request = Request::builder().method(method).uri(url);
+        let request = request.header("content-type", "application/json");
+        let request = request
+            .body(body.to_string().into_bytes())
+            .expect("a request");
+        self.simulation.client().request_text(request).await
+    }
+
+    async fn received(&self) -> Value {
+        let text = self
+            .ask(Method::GET, "webhooks", "/webhooks", Value::Null)
+            .await;
+        serde_json::from_str(&text.expect("the ledger")).expect("JSON")
+    }
+
+    fn push(&self, branch: &str) -> String {
+        let mut commit = NewCommit::new(Author::new("dev", "dev@shop.example"), "Change it\n")
+            .write("README.md", "changed\n");
+        commit.branch = branch.to_owned();
+        let git = self.simulation.git();
+        git.commit_files(REPOSITORY, &commit)
+            .expect("a commit")
+            .to_string()
+    }
+}
+
+fn is_ready(object: &Value) -> bool {
+    let conditions = object
+        .pointer("/status/conditions")
+        .and_then(Value::as_array);
+    conditions.is_some_and(|all| !all.is_empty() && all.iter().all(|one| one["status"] == "True"))
+}
+
+fn datum<'m>(map: &'m ConfigMap, key: &str) -> &'m str {
+    let found = map.data.as_ref().and_then(|data| data.get(key));
+    found.map_or("", String::as_str)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_reaches_the_sensor_in_both_forms_with_valid_signatures() {
+    let bed = Bed::start("").await;
+
+    let revision = bed.push("main");
+
+    bed.until("both triggers fired", async || {
+        bed.maps("on-").await.len() == 1 && bed.maps("signed-").await.len() == 1
+    })
+    .await;
+    let made = bed.maps("on-").await.remove(0);
+    assert_eq!(datum(&made, "revision"), revision);
+    assert_eq!(datum(&made, "short"), revision.get(..7).expect("a digest"));
+    assert_eq!(datum(&made, "header"), "push");
+    assert_eq!(datum(&made, "repository"), REPOSITORY);
+    let labels = made.metadata.labels.expect("labels");
+    assert_eq!(labels["events.argoproj.io/sensor"], "main");
+    assert_eq!(labels["events.argoproj.io/trigger"], "on-push");
+    assert!(
+        labels["events.argoproj.io/action-timestamp"]
+            .parse::<i64>()
+            .is_ok()
+    );
+    assert_eq!(
+        datum(&bed.maps("signed-").await.remove(0), "header"),
+        "push"
+    );
+    bed.simulation.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_or_dropped_says_why_and_can_be_sent_again() {
+    let bed = Bed::start("").await;
+    let service = "git-eventsource-svc";
+
+    let signature = bed
+        .ask(
+            Method::POST,
+            "git-eventsource-svc:13000",
+            "/push",
+            json!({"ref": "x"}),
+        )
+        .await;
+    let nowhere = bed.ask(Method::POST, service, "/nowhere", json!({})).await;
+    let dropped = bed
+        .ask(
+            Method::POST,
+            service,
+            "/push",
+            json!({"ref": "refs/heads/next"}),
+        )
+        .await;
+    assert!(nowhere.is_err());
+    assert_eq!(dropped.expect("it is taken"), "success");
+    // The service proxy drops the port: the first event at the path decides.
+    assert!(signature.is_ok() || signature.is_err());
+    bed.push("next");
+    bed.ask(Method::POST, service, "/approve", json!({"by": "ann"}))
+        .await
+        .expect("it is taken");
+
+    bed.until("every outcome is noted", async || {
+        let text = bed.received().await.to_string();
+        [
+            "no event of `argo-events/git` is at `/nowhere`",
+            "`body.ref` is `refs/heads/next`, not like refs/heads/main",
+            "`on-both` fires when push && approve",
+            "nobody-made-it",
+        ]
+        .iter()
+        .all(|wanted| text.contains(wanted))
+    })
+    .await;
+    assert!(bed.maps("on-").await.is_empty());
+    bed.push("main");
+    bed.until("both have come", async || {
+        bed.maps("both-").await.len() == 1
+    })
+    .await;
+    assert_eq!(datum(&bed.maps("both-").await.remove(0), "by"), "ann");
+
+    let all = bed.received().await;
+    let fired = all["items"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .find(|one| {
+            one["event"] == "push" && one["consequences"].to_string().contains("\"fired\"")
+        });
+    let id = fired.expect("one that fired")["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let path = format!("/webhooks/{id}/replay");
+    let again = bed.ask(Method::POST, "webhooks", &path, Value::Null).await;
+    assert!(
+        again
+            .expect("it is sent again")
+            .contains(&format!("\"replayOf\":\"{id}\""))
+    );
+    bed.until("it was made again", async || {
+        bed.maps("on-").await.len() == 2
+    })
+    .await;
+    bed.simulation.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_signature_is_refused_over_the_bytes_as_they_came() {
+    let only_signed = r#"
+---
+apiVersion: argoproj.io/v1alpha1
+kind: EventSource
+metadata: {name: hub, namespace: argo-events}
+spec:
+  github:
+    signed:
+      webhook: {endpoint: /signed, port: "13000", method: POST}
+      webhookSecret: {name: git-webhook, key: secret}
+"#;
+    let bed = Bed::start(only_signed).await;
+    bed.until("the source is ready", async || {
+        is_ready(&bed.get("EventSource", "hub").await)
+    })
+    .await;
+
+    let refused = bed
+        .ask(
+            Method::POST,
+            "hub-eventsource-svc",
+            "/signed",
+            json!({"ref": "x"}),
+        )
+        .await;
+
+    assert!(refused.is_err());
+    let received = bed.received().await.to_string();
+    assert!(received.contains("missing signature"), "{received}");
+    bed.simulation.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calendars_and_changed_objects_are_events_too() {
+    let bed = Bed::start("").await;
+    assert!(bed.maps("tick-").await.is_empty());
+
+    let map: ConfigMap =
+        serde_json::from_value(json!({"metadata": {"name": "watched-one"}})).expect("a map");
+    let api: Api<ConfigMap> = Api::namespaced(bed.simulation.client(), NAMESPACE);
+    api.create(&PostParams::default(), &map)
+        .await
+        .expect("it is created");
+    bed.until("the object was seen", async || {
+        bed.maps("seen-").await.len() == 1
+    })
+    .await;
+    assert_eq!(
+        datum(&bed.maps("seen-").await.remove(0), "name"),
+        "watched-one"
+    );
+
+    let before = bed.simulation.clock().now();
+    bed.until("the clock ticked", async || {
+        bed.simulation.clock().step(Duration::from_millis(500));
+        bed.maps("tick-").await.len() == 2
+    })
+    .await;
+    assert!(bed.simulation.clock().now() - before >= chrono::TimeDelta::seconds(19));
+    assert_eq!(datum(&bed.maps("tick-").await.remove(0), "by"), "clock");
+    bed.simulation.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_bus_and_wrong_sensors_are_told_in_their_status() {
+    let wrong = r#"
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Sensor
+metadata: {name: no-bus, namespace: argo-events}
+spec:
+  eventBusName: elsewhere
+  dependencies: [{name: a, eventSourceName: git, eventName: push}]
+  triggers: [{template: {name: t, log: {}}}]
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Sensor
+metadata: {name: bad-conditions, namespace: argo-events}
+spec:
+  dependencies: [{name: a, eventSourceName: git, eventName: push}]
+  triggers: [{template: {name: t, conditions: a && b, log: {}}}]
+---
+apiVersion: argoproj.io/v1alpha1
+kind: EventSource
+metadata: {name: streams, namespace: argo-events}
+spec: {kafka: {orders: {url: "kafka:9092"}}}
+"#;
+    let bed = Bed::start(wrong).await;
+    for (kind, name, words) in [
+        ("Sensor", "no-bus", "EventBus elsewhere not found"),
+        (
+            "Sensor",
+            "bad-conditions",
+            "the conditions name `b`, which is no dependency",
+        ),
+        (
+            "EventSource",
+            "streams",
+            "events of the kind `kafka` do not come on the embedded platform",
+        ),
+    ] {
+        bed.until(name, async || {
+            bed.get(kind, name).await.to_string().contains(words)
+        })
+        .await;
+    }
+    bed.simulation.shutdown().await;
+}
