@@ -171,6 +171,9 @@ fn operand(word: &Word, input: &Value) -> Result<Option<Value>, String> {
                 if let Some(below) = below {
                     return Ok(path::get(input, below));
                 }
+                if let Ok(number) = word.parse::<i64>() {
+                    return Ok(Some(number.into()));
+                }
                 let number: f64 = word
                     .parse()
                     .map_err(|_not_a_number| format!("`{word}` is not known"))?;
