@@ -57,7 +57,10 @@ impl Hands {
     async fn from_template(&self, template: &Value) -> Result<Value, String> {
         let (api, made) = self.api(template);
         let name = &made.name;
-        let found = api.get(name).await.map_err(|error| said(&error))?;
+        let found = api.get(name).await.map_err(|error| {
+            let of = format!("{} `{}/{name}`", made.kind, made.namespace);
+            format!("cannot submit from {of}: {}", said(&error))
+        })?;
         let mut spec = json!({"workflowTemplateRef": {"name": name}});
         let label = match made.kind.as_str() {
             "WorkflowTemplate" => "workflow-template",
