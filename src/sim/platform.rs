@@ -106,6 +106,8 @@ pub enum SimError {
     Rollouts(String),
     #[error("cannot start Argo Events: {0}")]
     Events(String),
+    #[error("cannot start Tekton: {0}")]
+    Tekton(String),
     #[error("cannot use the Prometheus at {0}")]
     Prometheus(String),
     #[error("cannot listen on {address}: {source}")]

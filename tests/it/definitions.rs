@@ -120,7 +120,7 @@ impl Comparison {
 }
 
 /// Upstream's definitions and ours of the same kind.
-const PAIRS: [(&str, &str); 12] = [
+const PAIRS: [(&str, &str); 16] = [
     ("argo-cd/application-crd.yaml", "applications.yaml"),
     ("argo-cd/applicationset-crd.yaml", "applicationsets.yaml"),
     ("argo-cd/appproject-crd.yaml", "appprojects.yaml"),
@@ -139,6 +139,10 @@ const PAIRS: [(&str, &str); 12] = [
     ("tekton/taskrun.yaml", "taskruns.yaml"),
     ("tekton/pipeline.yaml", "pipelines.yaml"),
     ("tekton/pipelinerun.yaml", "pipelineruns.yaml"),
+    ("tekton/eventlistener.yaml", "eventlisteners.yaml"),
+    ("tekton/trigger.yaml", "triggers.yaml"),
+    ("tekton/triggerbinding.yaml", "triggerbindings.yaml"),
+    ("tekton/triggertemplate.yaml", "triggertemplates.yaml"),
 ];
 
 #[test]

@@ -4,3 +4,4 @@ mod bed;
 mod examples;
 mod pipelines;
 mod tasks;
+mod triggers;

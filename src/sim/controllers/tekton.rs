@@ -15,16 +15,20 @@ pub mod pipeline_run;
 mod replace;
 mod resolve;
 pub mod task_run;
+pub mod triggers;
 mod when;
 
 use super::runtime::Runtime;
 use crate::sim::events::Events;
+use crate::sim::network::Network;
 use chrono::TimeDelta;
 
-/// Starts the controllers of Tekton Pipelines.
-pub fn start(runtime: &Runtime, events: &Events) {
+/// Starts the controllers of Tekton Pipelines and Triggers; `network` is where EventListeners can
+/// be reached.
+pub fn start(runtime: &Runtime, events: &Events, network: Network) {
     pipeline_run::PipelineRuns::start(runtime, events);
     task_run::TaskRuns::start(runtime, events);
+    triggers::EventListeners::start(runtime, events, network);
 }
 
 /// Spells a span as Go does: `1h0m0s`, `30s`.

@@ -69,8 +69,7 @@ pub(super) async fn start(
         start_rollouts(ground, &events).await?;
     }
     if ground.starts(Component::Tekton) {
-        objects::create_part(&server.client("tiphys:scenario"), "tekton.yaml").await?;
-        controllers::tekton::start(runtime, &events);
+        start_tekton(ground, &events).await?;
     }
     if ground.starts(Component::Events) {
         start_events(ground).await?;
@@ -119,6 +118,14 @@ async fn start_events(ground: &Ground<'_>) -> Result<(), SimError> {
     ground
         .server
         .add_service_backend("argo-events", "webhooks", router);
+    Ok(())
+}
+
+async fn start_tekton(ground: &Ground<'_>, events: &Events) -> Result<(), SimError> {
+    objects::create_part(&ground.server.client("tiphys:scenario"), "tekton.yaml").await?;
+    let network = Network::of(ground.server.clone())
+        .map_err(|refusal| SimError::Tekton(refusal.to_string()))?;
+    controllers::tekton::start(ground.runtime, events, network);
     Ok(())
 }
 

@@ -10,13 +10,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use tiphys::api::yaml;
 use tiphys::sim::controllers::tekton;
+use tiphys::sim::network::Network;
 use tiphys::sim::steps::{NoEffects, StepProfile, Steps};
 
-const DEFINITIONS: [&str; 4] = [
+const DEFINITIONS: [&str; 8] = [
     "tasks.yaml",
     "pipelines.yaml",
     "taskruns.yaml",
     "pipelineruns.yaml",
+    "eventlisteners.yaml",
+    "triggers.yaml",
+    "triggerbindings.yaml",
+    "triggertemplates.yaml",
 ];
 
 pub(super) struct Bed {
@@ -58,11 +63,17 @@ impl Bed {
             let text = std::fs::read_to_string(folder.join(name)).expect("the file");
             bed.create(yaml::from_str(&text).expect("good YAML")).await;
         }
-        tekton::start(&bed.cluster.runtime, &bed.cluster.events);
+        let network = bed.network();
+        tekton::start(&bed.cluster.runtime, &bed.cluster.events, network);
         bed
     }
 
-    fn api_of(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
+    /// The network as a pod of the cluster sees it.
+    pub(super) fn network(&self) -> Network {
+        Network::of(self.cluster.server.clone()).expect("a network")
+    }
+
+    pub(super) fn api_of(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let named = GroupVersionKind::gvk(group, version, kind);
         let resource = ApiResource::from_gvk(&named);
@@ -109,7 +120,12 @@ impl Bed {
     }
 
     pub(super) async fn get(&self, kind: &str, name: &str) -> Value {
-        let found = self.tekton(kind).get_opt(name).await.expect("an answer");
+        let group = match kind {
+            "EventListener" => "triggers.tekton.dev/v1beta1",
+            _ => "tekton.dev/v1",
+        };
+        let api = self.api_of(group, kind);
+        let found = api.get_opt(name).await.expect("an answer");
         found.map_or(Value::Null, |found| {
             serde_json::to_value(found).expect("JSON")
         })
