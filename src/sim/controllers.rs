@@ -27,6 +27,7 @@ pub mod service;
 pub mod statefulset;
 pub mod tekton;
 pub mod volumes;
+pub mod workflows;
 
 use crate::sim::events::Events;
 use crate::sim::kubelet::{Kubelet, KubeletOptions};

@@ -108,6 +108,8 @@ pub enum SimError {
     Events(String),
     #[error("cannot start Tekton: {0}")]
     Tekton(String),
+    #[error("cannot start Argo Workflows: {0}")]
+    Workflows(String),
     #[error("cannot use the Prometheus at {0}")]
     Prometheus(String),
     #[error("cannot listen on {address}: {source}")]

@@ -120,7 +120,7 @@ impl Comparison {
 }
 
 /// Upstream's definitions and ours of the same kind.
-const PAIRS: [(&str, &str); 16] = [
+const PAIRS: [(&str, &str); 21] = [
     ("argo-cd/application-crd.yaml", "applications.yaml"),
     ("argo-cd/applicationset-crd.yaml", "applicationsets.yaml"),
     ("argo-cd/appproject-crd.yaml", "appprojects.yaml"),
@@ -143,6 +143,17 @@ const PAIRS: [(&str, &str); 16] = [
     ("tekton/trigger.yaml", "triggers.yaml"),
     ("tekton/triggerbinding.yaml", "triggerbindings.yaml"),
     ("tekton/triggertemplate.yaml", "triggertemplates.yaml"),
+    ("workflows/workflows.yaml", "workflows.yaml"),
+    ("workflows/workflowtemplates.yaml", "workflowtemplates.yaml"),
+    (
+        "workflows/clusterworkflowtemplates.yaml",
+        "clusterworkflowtemplates.yaml",
+    ),
+    ("workflows/cronworkflows.yaml", "cronworkflows.yaml"),
+    (
+        "workflows/workflowtaskresults.yaml",
+        "workflowtaskresults.yaml",
+    ),
 ];
 
 #[test]

@@ -50,6 +50,7 @@ mod sim_platform;
 mod sim_prometheus;
 mod sim_rollouts;
 mod sim_tekton;
+mod sim_workflows;
 mod sim_workloads_deployment;
 mod sim_workloads_others;
 mod support;

@@ -6,7 +6,7 @@
 
 pub mod arguments;
 mod assessment;
-mod condition;
+pub(super) mod condition;
 mod controller;
 pub(super) mod duration;
 mod metric;

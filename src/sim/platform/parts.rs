@@ -12,6 +12,7 @@ use crate::sim::controllers::experiments::Experiments;
 use crate::sim::controllers::http_routes::HttpRoutes;
 use crate::sim::controllers::rollouts::Rollouts;
 use crate::sim::controllers::runtime::Runtime;
+use crate::sim::controllers::workflows::Workflows;
 use crate::sim::events::Events;
 use crate::sim::git::GitServer;
 use crate::sim::kubelet::image::ImageCatalog;
@@ -70,6 +71,12 @@ pub(super) async fn start(
     }
     if ground.starts(Component::Tekton) {
         start_tekton(ground, &events).await?;
+    }
+    if ground.starts(Component::Workflows) {
+        objects::create_part(&server.client("tiphys:scenario"), "workflows.yaml").await?;
+        let network = Network::of(server.clone())
+            .map_err(|refusal| SimError::Workflows(refusal.to_string()))?;
+        Workflows::start(runtime, &events, network);
     }
     if ground.starts(Component::Events) {
         start_events(ground).await?;

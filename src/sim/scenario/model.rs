@@ -23,18 +23,21 @@ pub enum Component {
     Prometheus,
     /// Requests for the services that the scenario names.
     Traffic,
+    /// Argo Workflows: Workflows, their templates, CronWorkflows.
+    Workflows,
     /// Argo Events.
     Events,
 }
 
 impl Component {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Workloads,
         Self::ArgoCd,
         Self::Rollouts,
         Self::Tekton,
         Self::Prometheus,
         Self::Traffic,
+        Self::Workflows,
         Self::Events,
     ];
 
@@ -47,6 +50,7 @@ impl Component {
             Self::Tekton => "tekton",
             Self::Prometheus => "prometheus",
             Self::Traffic => "traffic",
+            Self::Workflows => "workflows",
             Self::Events => "events",
         }
     }

@@ -33,6 +33,9 @@ pub struct StepNote {
     /// What it runs in place of its command: a shell script.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,
+    /// What it does to an object of the cluster, as a Workflow's template of kind `resource`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<serde_json::Value>,
     pub turn: Turn,
     /// A failure of this step does not end the pod (`onError: continue`).
     #[serde(skip_serializing_if = "is_false")]

@@ -11,10 +11,11 @@ mod lexer;
 mod parser;
 mod value;
 
-pub(super) use value::Value;
+pub(in crate::sim::controllers) use value::Value;
 
 use chrono::{DateTime, Utc};
 use evaluation::Scope;
+use std::collections::BTreeMap;
 
 /// Evaluates a condition about the result of a measurement.
 pub(super) fn holds(condition: &str, result: &Value, now: DateTime<Utc>) -> Result<bool, String> {
@@ -45,6 +46,16 @@ pub(super) fn time_of(expression: &str, now: DateTime<Utc>) -> Result<DateTime<U
         return Ok(time);
     }
     Err(format!("expected time.Time, but got {}", value.type_name()))
+}
+
+/// Evaluates an expression in which the given names are known.
+pub(in crate::sim::controllers) fn evaluate_with(
+    expression: &str,
+    names: BTreeMap<String, Value>,
+    now: DateTime<Utc>,
+) -> Result<Value, String> {
+    let program = parser::parse_with(expression, names.keys().cloned().collect())?;
+    Scope::with_names(names, now).evaluate(&program)
 }
 
 #[cfg(test)]

@@ -30,6 +30,17 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// Returns a scope that knows some names, and no result.
+    pub(super) fn with_names(names: BTreeMap<String, Value>, now: DateTime<Utc>) -> Self {
+        Self {
+            result: &Value::Nil,
+            now,
+            names: names.into_iter().collect(),
+            elements: Vec::new(),
+            left: BUDGET,
+        }
+    }
+
     /// Takes from what the condition may still use.
     pub(super) fn spend(&mut self, amount: usize) -> Result<(), String> {
         self.left = self

@@ -24,7 +24,11 @@ pub(super) fn named(name: &str) -> Option<Function> {
         "count" | "sum" => (1, 2, true),
         "max" | "min" | "mean" | "median" => (1, usize::MAX, false),
         "default" | "get" | "take" | "join" | "split" | "hasPrefix" | "hasSuffix" => (2, 2, false),
-        "replace" => (3, 3, false),
+        "jsonpath" | "sprig.trimSuffix" | "sprig.trimPrefix" | "sprig.default" | "sprig.add"
+        | "sprig.sub" | "sprig.mul" | "sprig.contains" => (2, 2, false),
+        "replace" | "sprig.replace" => (3, 3, false),
+        "toJson" | "fromJSON" | "toJSON" | "sprig.trim" | "sprig.upper" | "sprig.lower"
+        | "sprig.title" | "sprig.toJson" | "sprig.int" | "sprig.b64enc" => (1, 1, false),
         "asInt" | "asFloat" | "isNaN" | "isInf" | "isNil" | "len" | "abs" | "ceil" | "floor"
         | "round" | "int" | "float" | "string" | "type" | "trim" | "upper" | "lower" | "first"
         | "last" | "keys" | "values" | "reverse" | "sort" | "duration" | "flatten" => (1, 1, false),
@@ -219,6 +223,29 @@ fn of_one(name: &str, value: &Value) -> Result<Value, String> {
                 _ => number.round(),
             }))
         }
+        ("toJson" | "toJSON" | "sprig.toJson", value) => {
+            Ok(Value::Text(value.to_json().to_string()))
+        }
+        ("fromJSON", Value::Text(text)) => serde_json::from_str(text)
+            .map(|json: serde_json::Value| Value::from_json(&json))
+            .map_err(|error| error.to_string()),
+        ("sprig.int", value) => as_int(name, value),
+        ("sprig.trim", Value::Text(text)) => Ok(Value::Text(text.trim().to_owned())),
+        ("sprig.upper", Value::Text(text)) => Ok(Value::Text(text.to_uppercase())),
+        ("sprig.lower", Value::Text(text)) => Ok(Value::Text(text.to_lowercase())),
+        ("sprig.b64enc", Value::Text(text)) => {
+            use base64::Engine as _;
+            let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+            Ok(Value::Text(encoded))
+        }
+        ("sprig.title", Value::Text(text)) => {
+            let words = text.split(' ').map(|word| {
+                let mut letters = word.chars();
+                let first = letters.next().map(|c| c.to_uppercase().to_string());
+                first.unwrap_or_default() + letters.as_str()
+            });
+            Ok(Value::Text(words.collect::<Vec<_>>().join(" ")))
+        }
         ("trim", Value::Text(text)) => Ok(Value::Text(text.trim().to_owned())),
         ("upper", Value::Text(text)) => Ok(Value::Text(text.to_uppercase())),
         ("lower", Value::Text(text)) => Ok(Value::Text(text.to_lowercase())),
@@ -289,10 +316,46 @@ fn of_more(name: &str, arguments: &[Value]) -> Result<Value, String> {
         ("hasSuffix", [Value::Text(text), Value::Text(part)]) => {
             Ok(Value::Bool(text.ends_with(part.as_str())))
         }
+        ("jsonpath", [Value::Text(json), Value::Text(path)]) => json_path(json, path),
+        ("sprig.default", [instead, value]) => Ok(match value {
+            Value::Nil => instead.clone(),
+            Value::Text(text) if text.is_empty() => instead.clone(),
+            other => other.clone(),
+        }),
+        ("sprig.add", [left, right]) => as_int(name, left)?.calculate("+", &as_int(name, right)?),
+        ("sprig.sub", [left, right]) => as_int(name, left)?.calculate("-", &as_int(name, right)?),
+        ("sprig.mul", [left, right]) => as_int(name, left)?.calculate("*", &as_int(name, right)?),
+        ("sprig.contains", [Value::Text(part), Value::Text(text)]) => {
+            Ok(Value::Bool(text.contains(part.as_str())))
+        }
+        ("sprig.trimSuffix", [Value::Text(end), Value::Text(text)]) => {
+            let rest = text.strip_suffix(end.as_str()).unwrap_or(text);
+            Ok(Value::Text(rest.to_owned()))
+        }
+        ("sprig.trimPrefix", [Value::Text(start), Value::Text(text)]) => {
+            let rest = text.strip_prefix(start.as_str()).unwrap_or(text);
+            Ok(Value::Text(rest.to_owned()))
+        }
+        ("sprig.replace", [Value::Text(old), Value::Text(new), Value::Text(text)]) => {
+            Ok(Value::Text(text.replace(old.as_str(), new)))
+        }
         ("replace", [Value::Text(text), Value::Text(old), Value::Text(new)]) => {
             Ok(Value::Text(text.replace(old.as_str(), new)))
         }
         (_, arguments) => Err(wrong(name, arguments.first().unwrap_or(&Value::Nil))),
+    }
+}
+
+/// Picks from JSON by a path; one match is that value, several are a list.
+fn json_path(json: &str, path: &str) -> Result<Value, String> {
+    let json: serde_json::Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let path = serde_json_path::JsonPath::parse(path).map_err(|error| error.to_string())?;
+    let found = path.query(&json).all();
+    match found.as_slice() {
+        [one] => Ok(Value::from_json(one)),
+        many => Ok(Value::List(
+            many.iter().map(|one| Value::from_json(one)).collect(),
+        )),
     }
 }
 

@@ -40,11 +40,16 @@ struct Parser {
 
 /// Reads a condition.
 pub(super) fn parse(text: &str) -> Result<Node, String> {
+    parse_with(text, vec!["result".to_owned()])
+}
+
+/// Reads an expression in which the given names are known.
+pub(super) fn parse_with(text: &str, names: Vec<String>) -> Result<Node, String> {
     let mut parser = Parser {
         tokens: tokens(text)?,
         next: 0,
         depth: 0,
-        names: vec!["result".to_owned()],
+        names,
         closures: 0,
     };
     let node = parser.sequence()?;
@@ -305,6 +310,14 @@ impl Parser {
         }
         if self.is("(") {
             return self.call(name, place, None);
+        }
+        if name == "sprig" && self.is(".") {
+            self.advance();
+            let token = self.advance();
+            let Kind::Name(function) = token.kind else {
+                return Err(token.place.say("expected name"));
+            };
+            return self.call(&format!("sprig.{function}"), token.place, None);
         }
         if self.names.iter().any(|known| known == name) {
             return Ok(Node::Name(name.to_owned()));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// A value of the language.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::sim::controllers::analysis) enum Value {
+pub(in crate::sim::controllers) enum Value {
     Nil,
     Bool(bool),
     Int(i64),
@@ -20,12 +20,12 @@ pub(in crate::sim::controllers::analysis) enum Value {
 
 impl Value {
     /// Returns a list of numbers, as a vector of samples is.
-    pub(in crate::sim::controllers::analysis) fn floats(numbers: &[f64]) -> Self {
+    pub(in crate::sim::controllers) fn floats(numbers: &[f64]) -> Self {
         Self::List(numbers.iter().copied().map(Self::Float).collect())
     }
 
     /// Takes JSON as Go's `encoding/json` would: every number is a float.
-    pub(in crate::sim::controllers::analysis) fn from_json(json: &serde_json::Value) -> Self {
+    pub(in crate::sim::controllers) fn from_json(json: &serde_json::Value) -> Self {
         match json {
             serde_json::Value::Null => Self::Nil,
             serde_json::Value::Bool(value) => Self::Bool(*value),
@@ -41,6 +41,27 @@ impl Value {
                         .collect(),
                 )
             }
+        }
+    }
+
+    /// Returns the value as JSON; whole floats are written as whole numbers.
+    pub(in crate::sim::controllers) fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Nil => serde_json::Value::Null,
+            Self::Bool(value) => (*value).into(),
+            Self::Int(number) => (*number).into(),
+            Self::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
+                (*number as i64).into()
+            }
+            Self::Float(number) => (*number).into(),
+            Self::Text(text) => text.clone().into(),
+            Self::List(list) => list.iter().map(Self::to_json).collect(),
+            Self::Map(map) => serde_json::Value::Object(
+                map.iter()
+                    .map(|(name, one)| (name.clone(), one.to_json()))
+                    .collect(),
+            ),
+            Self::Time(_) | Self::Span(_) => self.spelled().into(),
         }
     }
 
@@ -60,7 +81,7 @@ impl Value {
     }
 
     /// There is no value: nil, or a list of nothing.
-    pub(in crate::sim::controllers::analysis) fn is_missing(&self) -> bool {
+    pub(in crate::sim::controllers) fn is_missing(&self) -> bool {
         match self {
             Self::Nil => true,
             Self::List(list) => list.is_empty(),
@@ -75,7 +96,7 @@ impl Value {
     }
 
     /// Returns the type's name as Go spells it.
-    pub(super) fn type_name(&self) -> &'static str {
+    pub(in crate::sim::controllers) fn type_name(&self) -> &'static str {
         match self {
             Self::Nil => "<nil>",
             Self::Bool(_) => "bool",
@@ -106,7 +127,7 @@ impl Value {
     }
 
     /// Writes the value as Go's `%v` does, as far as conditions need it.
-    pub(super) fn spelled(&self) -> String {
+    pub(in crate::sim::controllers) fn spelled(&self) -> String {
         match self {
             Self::Nil => "<nil>".to_owned(),
             Self::Bool(value) => value.to_string(),

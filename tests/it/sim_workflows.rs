@@ -1,0 +1,8 @@
+//! Workflows on stepped time: upstream's examples, the shape of nodes, steering, faults.
+
+mod bed;
+mod cron;
+mod examples;
+mod faults;
+mod graphs;
+mod steering;
