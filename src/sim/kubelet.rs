@@ -16,6 +16,7 @@ mod read_logs;
 mod references;
 mod status;
 mod step;
+mod volumes;
 
 pub use node::NodeShape;
 
@@ -31,7 +32,7 @@ use crate::sim::steps::{Doer, Steps, Turn, task_result};
 use chrono::{DateTime, TimeDelta, Utc};
 use image::ImageSource;
 use k8s_openapi::api::core::v1::{Node, Pod};
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, PostParams};
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use pod::{PodRun, Stage};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -72,6 +73,8 @@ struct Shared {
     /// The images that each node has.
     on_node: RwLock<HashMap<String, HashSet<String>>>,
     addresses: AtomicU32,
+    /// What steps left in claims, and as artifacts.
+    kept: volumes::Kept,
     /// Moves whenever a run changed, for those who follow logs.
     changed: watch::Sender<u64>,
 }
@@ -90,6 +93,7 @@ impl Kubelet {
             runs: RwLock::default(),
             on_node: RwLock::default(),
             addresses: AtomicU32::new(0),
+            kept: volumes::Kept::default(),
             changed: watch::Sender::new(0),
             options,
         }));
@@ -147,7 +151,14 @@ impl Kubelet {
         let mut run = match self.run_of(key, uid) {
             Some(run) => run,
             None if is_finished(pod) => return Ok(Requeue::OnChange),
-            None => self.new_run(pod, node, now),
+            None => {
+                let mut run = self.new_run(pod, node, now);
+                if let Some(note) = &run.note {
+                    let client = self.0.pods.informer().client();
+                    run.files = self.0.kept.found_by(client, pod, note).await;
+                }
+                run
+            }
         };
         let missing = if run.is_about_to_create() {
             references::missing(self.0.pods.informer().client(), pod).await?
@@ -164,6 +175,7 @@ impl Kubelet {
         let mut due = self.advance(pod, &mut run, (node, &missing.containers), now);
         while let Some(done) = self.carry_out(pod, &run).await? {
             self.finish_step(pod, &mut run, (node, &missing.containers), done);
+            self.0.kept.keep(pod, &run);
             due = self.advance(pod, &mut run, (node, &missing.containers), now);
         }
         self.report(key, pod, (run, node), now).await?;
@@ -287,8 +299,18 @@ impl Kubelet {
         match api.create(&PostParams::default(), &object).await {
             Ok(_) => Ok(()),
             Err(source) => match ReconcileError::api(doing(), source) {
-                // It was reported before, or the Workflow is not there any more.
-                error if error.is_conflict() || error.is_not_found() => Ok(()),
+                // An earlier attempt of the node reported.
+                error if error.is_conflict() => {
+                    let name = object.metadata.name.clone().unwrap_or_default();
+                    let patch = serde_json::json!({"outputs": object.data["outputs"]});
+                    let how = PatchParams::default();
+                    let patched = api.patch(&name, &how, &Patch::Merge(patch)).await;
+                    patched
+                        .map(drop)
+                        .map_err(|source| ReconcileError::api(doing(), source))
+                }
+                // The Workflow is not there any more.
+                error if error.is_not_found() => Ok(()),
                 error => Err(error),
             },
         }

@@ -15,6 +15,7 @@ mod known;
 mod note;
 mod profile;
 mod report;
+mod shell;
 
 pub use behaviour::{Behaviour, Step, Steps};
 pub use effect::{Doer, Effect, Effects, NoEffects};

@@ -27,8 +27,7 @@ pub(super) fn follow(container: &Container) -> Option<Outcome> {
     follow_words(&words)
 }
 
-/// Returns what a command does, if all of it can be followed.
-pub(super) fn follow_words(words: &[String]) -> Option<Outcome> {
+fn follow_words(words: &[String]) -> Option<Outcome> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let shell = words.first()?.rsplit('/').next().unwrap_or_default();
     if matches!(shell, "sh" | "bash" | "ash") {
@@ -43,8 +42,7 @@ pub(super) fn follow_words(words: &[String]) -> Option<Outcome> {
     Some(outcome)
 }
 
-/// Returns what a shell script does, if all of it can be followed.
-pub(super) fn script(text: &str) -> Option<Outcome> {
+fn script(text: &str) -> Option<Outcome> {
     let mut outcome = Outcome::default();
     for line in text.split(['\n', ';']).flat_map(|line| line.split("&&")) {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -223,6 +223,9 @@ impl PodRun {
         };
         run.finish_step(said);
         if let Some(step) = &run.step {
+            for path in &step.behaviour.removed {
+                self.files.remove(path);
+            }
             self.files.extend(step.behaviour.files.clone());
         }
         self.give_step_turns(stage, at);

@@ -3,7 +3,6 @@
 //! The scenario's step profiles decide first, then an image profile that says when the container
 //! exits, then the shell words that can be followed, then what the image is known for.
 
-use super::command;
 use super::container::Scene;
 use super::image::{ImageProfile, ImageSource};
 use crate::sim::controllers::runtime::time::seconds;
@@ -99,7 +98,7 @@ impl StepRun {
         let behaviour = steps
             .declared(&step, &mut self.rng)
             .or_else(|| by_image(&profile))
-            .or_else(|| by_words(&step))
+            .or_else(|| steps.followed(&step, &mut self.rng))
             .unwrap_or_else(|| steps.usual(&step, &mut self.rng));
         self.behaviour = behaviour;
     }
@@ -175,20 +174,6 @@ fn by_image(profile: &ImageProfile) -> Option<Behaviour> {
         },
         out_of_memory: profile.out_of_memory,
         lines: lines.cloned().collect(),
-        ..Behaviour::default()
-    })
-}
-
-fn by_words(step: &Step<'_>) -> Option<Behaviour> {
-    let outcome = match &step.note.script {
-        Some(script) => command::script(script)?,
-        None => command::follow_words(&step.words)?,
-    };
-    Some(Behaviour {
-        seconds: outcome.seconds + 0.2,
-        exit_code: outcome.code,
-        lines: outcome.lines,
-        forever: outcome.forever,
         ..Behaviour::default()
     })
 }

@@ -4,6 +4,7 @@ use super::effect::{Effects, NoEffects};
 use super::known;
 use super::note::StepNote;
 use super::profile::StepProfile;
+use super::shell;
 use crate::sim::rng::Rng;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,6 +34,18 @@ impl Step<'_> {
             return Some(self.image.to_owned());
         }
         self.note.parameters.get(name).cloned()
+    }
+
+    /// Returns command, arguments and script.
+    pub(super) fn text(&self) -> String {
+        let script = self.note.script.iter();
+        let all: Vec<&str> = self
+            .words
+            .iter()
+            .chain(script)
+            .map(String::as_str)
+            .collect();
+        all.join(" ")
     }
 
     /// Returns the value of `--flag=value` or `--flag value`.
@@ -69,6 +82,8 @@ pub struct Behaviour {
     pub outputs: BTreeMap<String, String>,
     /// The files that it wrote, by path.
     pub files: BTreeMap<String, String>,
+    /// The files that it removed.
+    pub removed: Vec<String>,
     /// What it changes outside, when it ends well.
     pub effects: Vec<super::Effect>,
 }
@@ -114,6 +129,11 @@ impl Steps {
     pub fn declared(&self, step: &Step<'_>, rng: &mut Rng) -> Option<Behaviour> {
         let profile = self.profiles.iter().find(|profile| profile.matches(step))?;
         Some(profile.behaviour(step, rng))
+    }
+
+    /// Returns what a step does whose command or script can be followed.
+    pub fn followed(&self, step: &Step<'_>, rng: &mut Rng) -> Option<Behaviour> {
+        shell::of_step(step, rng)
     }
 
     /// Returns what an undeclared step does: by what its image is known for, or it just ends well.

@@ -15,11 +15,14 @@ pub(super) fn behaviour(step: &Step<'_>, rng: &mut Rng) -> Behaviour {
     if is("*git-clone*") || is("*git-init*") {
         return clone(step, rng);
     }
-    let first = step.words.iter().take(3).cloned().collect::<Vec<_>>();
-    let said = first.join(" ");
+    let said = step.words.iter().take(3).cloned().collect::<Vec<_>>();
+    let said = said.join(" ");
+    // What it would leave is not known; its name stands in, so that what follows can go on.
+    let outputs = step.note.outputs.keys();
     Behaviour {
         seconds: rng.between(1.5, 3.5),
         lines: said.lines().next().map(str::to_owned).into_iter().collect(),
+        outputs: outputs.map(|name| (name.clone(), name.clone())).collect(),
         ..Behaviour::default()
     }
 }

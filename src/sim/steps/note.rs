@@ -30,6 +30,15 @@ pub struct StepNote {
     /// Outputs or results: the name, and the file it is read from.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, String>,
+    /// Files that it finds: the path, and the text.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
+    /// Artifacts that it finds: the path, and the key under which one was kept.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub artifacts_in: BTreeMap<String, String>,
+    /// Artifacts that it leaves: the path, and the key under which it is kept.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub artifacts_out: BTreeMap<String, String>,
     /// What it runs in place of its command: a shell script.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,

@@ -20,7 +20,7 @@ pub struct StepProfile {
     pub template: Option<String>,
     /// The step's or task's name; `*` stands for anything.
     pub step: Option<String>,
-    /// Its whole command, words joined by spaces; `*` stands for anything.
+    /// Its whole command and script, joined by spaces; `*` stands for anything.
     pub command: Option<String>,
     /// How long it takes; by default 2 s.
     pub seconds: Option<f64>,
@@ -89,7 +89,7 @@ impl StepProfile {
             && self
                 .command
                 .as_ref()
-                .is_none_or(|pattern| globs::matches(pattern, &step.words.join(" ")))
+                .is_none_or(|pattern| globs::matches(pattern, &step.text()))
     }
 
     pub(super) fn behaviour(&self, step: &Step<'_>, rng: &mut Rng) -> Behaviour {
@@ -109,6 +109,7 @@ impl StepProfile {
             lines,
             outputs: filled(&self.outputs),
             files: filled(&self.files),
+            removed: Vec::new(),
             effects: self.effects.iter().map(|one| effect(one, step)).collect(),
         }
     }

@@ -30,7 +30,7 @@ seconds = 1
 log = ["[20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30]"]
 
 [[step-profile]]
-command = "*random.choice([[]0, 1, 1[]])*"
+command = "*random.choice*"
 seconds = 0.2
 exit-codes = [0, 1, 1]
 "#;

@@ -86,7 +86,7 @@ async fn a_diamond_hangs_together_and_omits_what_cannot_run() {
       - {name: B, template: say, depends: A}
       - {name: C, template: bad, depends: A}
       - {name: D, template: say, depends: B && C}
-      - {name: E, template: say, depends: B, withItems: [x, y]}
+      - {name: E, template: say, depends: B, withItems: [x, z]}
 ",
     );
 
@@ -103,7 +103,7 @@ async fn a_diamond_hangs_together_and_omits_what_cannot_run() {
             "d.D Skipped Omitted omitted: depends condition not met",
             "d.E TaskGroup Succeeded",
             "d.E(0:x) Pod Succeeded",
-            "d.E(1:y) Pod Succeeded",
+            "d.E(1:z) Pod Succeeded",
         ]
     );
     assert_eq!(children(&done, "d"), ["d.A"]);
@@ -111,7 +111,7 @@ async fn a_diamond_hangs_together_and_omits_what_cannot_run() {
     below.sort();
     assert_eq!(below, ["d.D", "d.E"]);
     assert_eq!(children(&done, "d.C"), ["d.D"]);
-    assert_eq!(children(&done, "d.E"), ["d.E(0:x)", "d.E(1:y)"]);
+    assert_eq!(children(&done, "d.E"), ["d.E(0:x)", "d.E(1:z)"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -186,6 +186,9 @@ fn main_container(
         step: step_name(operation, node),
         parameters: parameters(operation, ready),
         outputs: BTreeMap::new(),
+        files: BTreeMap::new(),
+        artifacts_in: BTreeMap::new(),
+        artifacts_out: BTreeMap::new(),
         script: None,
         resource: None,
         turn: Turn::AtOnce,
@@ -197,6 +200,7 @@ fn main_container(
             note.outputs.insert(slot.name.clone(), path);
         }
     }
+    note_artifacts(operation, node, ready, &mut note);
     let mut main = if let Some(container) = &template.container {
         container.clone()
     } else if let Some(script) = &template.script {
@@ -229,6 +233,32 @@ fn main_container(
     env.push(json!({"name": TEMPLATE, "value": ready.raw.to_string()}));
     main["env"] = Value::Array(env);
     Ok((main, note))
+}
+
+/// Says which artifacts the step finds and leaves.
+fn note_artifacts(operation: &Operation<'_>, node: &str, ready: &Ready, note: &mut StepNote) {
+    for slot in &ready.template.inputs.artifacts {
+        let Some(path) = text_at(slot, "path") else {
+            continue;
+        };
+        let key = slot.pointer("/s3/key").and_then(Value::as_str);
+        let raw = slot.pointer("/raw/data").and_then(Value::as_str);
+        match key {
+            Some(key) => note.artifacts_in.insert(path, key.to_owned()),
+            None => note.files.insert(path, raw.unwrap_or_default().to_owned()),
+        };
+    }
+    let pod = pod_name(operation.name(), node, &ready.found.origin_template());
+    for slot in &ready.template.outputs.artifacts {
+        if let (Some(name), Some(path)) = (text_at(slot, "name"), text_at(slot, "path")) {
+            let own = slot
+                .pointer("/s3/key")
+                .and_then(Value::as_str)
+                .map(str::to_owned);
+            let key = own.unwrap_or_else(|| format!("{}/{pod}/{name}.tgz", operation.name()));
+            note.artifacts_out.insert(path, key);
+        }
+    }
 }
 
 /// Returns the name that the step or task of a node has, attempts and items aside.
