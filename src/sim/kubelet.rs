@@ -14,6 +14,7 @@ mod pod;
 mod probe;
 mod read_logs;
 mod references;
+mod resource;
 mod status;
 mod step;
 mod volumes;
@@ -28,7 +29,7 @@ use crate::sim::controllers::runtime::{
 };
 use crate::sim::events::{About, Events, Recorder};
 use crate::sim::rng::Seed;
-use crate::sim::steps::{Doer, Steps, Turn, task_result};
+use crate::sim::steps::{Doer, Effect, Steps, Turn, task_result};
 use chrono::{DateTime, TimeDelta, Utc};
 use image::ImageSource;
 use k8s_openapi::api::core::v1::{Node, Pod};
@@ -44,6 +45,8 @@ const MANAGER: &str = "kubelet";
 /// How long a container takes to end after SIGTERM, unless its image says otherwise.
 const STOP_SECONDS: f64 = 0.2;
 const MOUNT_RETRY: Duration = Duration::from_secs(5);
+/// Between two looks at an object whose condition a step waits for.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What the kubelet needs to know.
 #[derive(Clone, Debug)]
@@ -56,6 +59,14 @@ pub struct KubeletOptions {
     pub version: String,
     /// What containers do that are steps.
     pub steps: Steps,
+}
+
+/// A step whose work is done.
+struct Done {
+    container: String,
+    /// What it says at last; none: what it waits for has not come.
+    said: Option<Result<Vec<String>, String>>,
+    outputs: BTreeMap<String, String>,
 }
 
 /// The kubelet of all nodes. Clones share it.
@@ -174,6 +185,13 @@ impl Kubelet {
         }
         let mut due = self.advance(pod, &mut run, (node, &missing.containers), now);
         while let Some(done) = self.carry_out(pod, &run).await? {
+            let Some(said) = done.said else {
+                run.acted = true;
+                self.report(key, pod, (run, node), now).await?;
+                return Ok(Requeue::After(LOOK_AGAIN));
+            };
+            run.put_out(&done.container, done.outputs);
+            let done = (done.container, said);
             self.finish_step(pod, &mut run, (node, &missing.containers), done);
             self.0.kept.keep(pod, &run);
             due = self.advance(pod, &mut run, (node, &missing.containers), now);
@@ -239,38 +257,66 @@ impl Kubelet {
     }
 
     /// Carries out what the first finishing step does outside of its pod; none is finishing: none.
-    async fn carry_out(
-        &self,
-        pod: &Pod,
-        run: &PodRun,
-    ) -> Result<Option<(String, Result<Vec<String>, String>)>, ReconcileError> {
+    async fn carry_out(&self, pod: &Pod, run: &PodRun) -> Result<Option<Done>, ReconcileError> {
         let Some(container) = run.finishing().into_iter().next() else {
             return Ok(None);
         };
-        let name = container.name.clone();
+        let mut done = Done {
+            container: container.name.clone(),
+            said: Some(Ok(Vec::new())),
+            outputs: BTreeMap::new(),
+        };
         let Some(step) = &container.step else {
-            return Ok(Some((name, Ok(Vec::new()))));
+            return Ok(Some(done));
         };
         if step.note.turn == Turn::Last {
             self.report_outputs(pod, run).await?;
-            return Ok(Some((name, Ok(Vec::new()))));
+            return Ok(Some(done));
         }
-        let mut lines = Vec::new();
-        if step.behaviour.exit_code == 0 {
-            let doer = Doer {
-                namespace: pod.metadata.namespace.clone().unwrap_or_default(),
-                pod: pod.metadata.name.clone().unwrap_or_default(),
-                container: name.clone(),
-            };
-            for effect in step.behaviour.effects.clone() {
-                let effects = self.0.options.steps.effects();
-                match effects.carry_out(effect, doer.clone()).await {
-                    Ok(said) => lines.extend(said),
-                    Err(refusal) => return Ok(Some((name, Err(refusal)))),
+        if step.behaviour.exit_code != 0 {
+            return Ok(Some(done));
+        }
+        if let Some(template) = &step.note.resource {
+            let client = self.0.pods.informer().client();
+            let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+            let owner = serde_json::to_value(&pod.metadata.owner_references).ok();
+            let around = (namespace, owner);
+            let outputs = &step.note.outputs;
+            match resource::act(client, around, template, outputs, run.acted).await {
+                resource::Outcome::Done(lines, outputs) => {
+                    done.said = Some(Ok(lines));
+                    done.outputs = outputs;
                 }
+                resource::Outcome::Wait => done.said = None,
+                resource::Outcome::Failed(why) => done.said = Some(Err(why)),
             }
+            return Ok(Some(done));
         }
-        Ok(Some((name, Ok(lines))))
+        done.said = Some(
+            self.effects_of(pod, &container.name, &step.behaviour.effects)
+                .await,
+        );
+        Ok(Some(done))
+    }
+
+    /// Carries out effects one after the other, up to the first that is refused.
+    async fn effects_of(
+        &self,
+        pod: &Pod,
+        container: &str,
+        effects: &[Effect],
+    ) -> Result<Vec<String>, String> {
+        let doer = Doer {
+            namespace: pod.metadata.namespace.clone().unwrap_or_default(),
+            pod: pod.metadata.name.clone().unwrap_or_default(),
+            container: container.to_owned(),
+        };
+        let mut lines = Vec::new();
+        for effect in effects {
+            let by = self.0.options.steps.effects();
+            lines.extend(by.carry_out(effect.clone(), doer.clone()).await?);
+        }
+        Ok(lines)
     }
 
     /// Writes what the steps of a Workflow's pod put out where its controller finds it.

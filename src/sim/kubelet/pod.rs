@@ -10,7 +10,7 @@ use crate::sim::rng::Seed;
 use crate::sim::steps::{PodNote, Steps, Turn};
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// More steps than any pod needs; a mistake must not hang the platform.
 const MOST_STEPS: usize = 50_000;
@@ -29,6 +29,8 @@ pub(super) struct PodRun {
     pub(super) stopped_at: Option<DateTime<Utc>>,
     /// It was active longer than its spec allows.
     pub(super) expired: bool,
+    /// A step has acted on an object and waits for its condition.
+    pub(super) acted: bool,
     /// Which steps its containers are.
     pub(super) note: Option<PodNote>,
     /// The files that its steps wrote, by path.
@@ -60,6 +62,7 @@ impl PodRun {
             main: runs(&spec.containers),
             stopped_at: None,
             expired: false,
+            acted: false,
             note: PodNote::of(pod),
             files: Cabinet::default(),
         };
@@ -199,6 +202,14 @@ impl PodRun {
                     (_, None) | (None, _) => None,
                 };
             }
+        }
+    }
+
+    /// Notes what a step put out beside its files.
+    pub(super) fn put_out(&mut self, name: &str, outputs: BTreeMap<String, String>) {
+        let run = self.main.iter_mut().find(|run| run.name == name);
+        if let Some(step) = run.and_then(|run| run.step.as_mut()) {
+            step.behaviour.outputs.extend(outputs);
         }
     }
 

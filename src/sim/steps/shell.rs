@@ -134,7 +134,7 @@ pub(super) fn of_step(step: &Step<'_>, rng: &mut Rng) -> Option<Behaviour> {
         });
         let is_ours = match interpreter {
             Some(name) => is_shell(&name),
-            None => first.is_empty() || is_shell(&first),
+            None => first.is_empty() || is_shell(&first) || first.starts_with("script-"),
         };
         return is_ours.then(|| follow(script, &step.environment, &step.files, rng));
     }

@@ -196,8 +196,11 @@ fn main_container(
     };
     for slot in &template.outputs.parameters {
         let from = slot.value_from.as_ref();
-        if let Some(path) = from.and_then(|from| text_at(from, "path")) {
-            note.outputs.insert(slot.name.clone(), path);
+        let place = ["path", "jsonPath", "jqFilter"]
+            .iter()
+            .find_map(|field| text_at(from?, field));
+        if let Some(place) = place {
+            note.outputs.insert(slot.name.clone(), place);
         }
     }
     note_artifacts(operation, node, ready, &mut note);

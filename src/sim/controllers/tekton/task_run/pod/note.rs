@@ -31,6 +31,7 @@ pub(super) fn of(run: &TaskRun, spec: &TaskRunSpec, task: &TaskSpec) -> PodNote 
             script: (!step.script.is_empty()).then(|| step.script.clone()),
             turn: Turn::AfterPrevious,
             continue_on_error: step.on_error == "continue",
+            ..StepNote::default()
         };
         (step_container(&step.name, index), note)
     });
