@@ -13,6 +13,7 @@ mod fetch;
 pub mod live;
 mod logs;
 mod metrics;
+mod pipelines;
 pub mod platform;
 mod pods;
 pub mod protocol;

@@ -97,7 +97,9 @@ fn is_full(screen: &Screen) -> bool {
         | Screen::Analysis(_)
         | Screen::Charts(_)
         | Screen::Alerts(_)
-        | Screen::Dashboards(_) => false,
+        | Screen::Dashboards(_)
+        | Screen::Run(_)
+        | Screen::Flow(_) => false,
     }
 }
 

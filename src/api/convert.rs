@@ -8,6 +8,7 @@ pub mod analysis;
 pub mod application;
 pub mod dashboard;
 pub mod detail;
+pub mod event;
 mod loose;
 pub mod metric;
 mod operation;

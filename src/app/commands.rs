@@ -12,6 +12,7 @@ pub enum Group {
     Objects,
     Applications,
     Rollouts,
+    Runs,
     Metrics,
     Tree,
     Texts,
@@ -28,6 +29,7 @@ impl Group {
             Self::Objects => "Objects",
             Self::Applications => "Applications",
             Self::Rollouts => "Rollouts",
+            Self::Runs => "Runs and events",
             Self::Metrics => "Metrics and alerts",
             Self::Tree => "Tree",
             Self::Texts => "Texts",
@@ -75,6 +77,9 @@ commands! {
     Applications, "applications", "Show Applications", General, [];
     Rollouts, "rollouts", "Show Rollouts", General, [];
     AnalysisRuns, "analysisruns", "Show AnalysisRuns", General, [];
+    Runs, "runs", "Show runs of pipelines", General, ["pipelines"];
+    Crons, "crons", "Show schedules of runs", General, ["cron"];
+    EventFlow, "event-flow", "Show events: source, sensor, trigger", General, ["flow", "webhooks"];
     Alerts, "alerts", "Show alerts and silences", General, ["silences"];
     Dashboards, "dashboards", "Show dashboards", General, ["dashboard"];
     Query, "query", "Ask the metrics server", General, ["promql"];
@@ -163,6 +168,19 @@ commands! {
     Resume, "resume", "Resume: end the pause", Rollouts, [];
     Undo, "undo", "Go back to an earlier revision", Rollouts, ["rollout-undo"];
     SetImage, "set-image", "Set an image", Rollouts, [];
+
+    Submit, "submit-run", "Submit a run from this", Runs, ["start-run"];
+    ResumeRun, "resume-run", "Resume a run, or the step that waits", Runs, [];
+    SuspendRun, "suspend-run", "Suspend a run: begin no further step", Runs, [];
+    RetryRun, "retry-run", "Retry a run: run again what failed", Runs, [];
+    Resubmit, "resubmit-run", "Run the same once more", Runs, ["rerun-run"];
+    StopRun, "stop-run", "Stop a run: exit handlers still run", Runs, [];
+    CancelRun, "cancel-run", "Cancel a run of Tekton", Runs, [];
+    TriggerCron, "trigger-cron", "Make a run of the schedule now", Runs, [];
+    SwitchCron, "switch-cron", "Suspend or resume the schedule", Runs, [];
+    TestEvent, "send-event", "Send a test event", Runs, [];
+    Replay, "replay-webhook", "Deliver a webhook once more", Runs, [];
+    ToggleGraph, "toggle-graph", "Show the graph or the tree", Runs, ["graph"];
 
     Metrics, "metrics", "Show requests, errors and latency", Metrics, ["charts"];
     LongerSpan, "longer-span", "Look back further", Metrics, ["zoom-out"];

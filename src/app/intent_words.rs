@@ -5,6 +5,7 @@
 //! of Applications, and a Rollout for those of Rollouts. Nothing is guessed: a word that is not known is refused with the nearest one.
 
 mod rollouts;
+mod runs;
 mod silences;
 
 pub use rollouts::is_for_rollouts;
@@ -127,6 +128,38 @@ pub const INTENT_WORDS: &[IntentWord] = &[
         &[],
         "expire-silence 0b9a6e2e-0000-4000-8000-000000000000",
     ),
+    word("submit", false, &[], "submit wftmpl/ci/build revision=main"),
+    word("start", false, &[], "start pipeline/ci/build revision=main"),
+    word("suspend", false, &[], "suspend workflow/ci/build-x7k2p"),
+    word("stop", false, &[], "stop workflow/ci/build-x7k2p"),
+    word("resubmit", false, &[], "resubmit workflow/ci/build-x7k2p"),
+    word("rerun", false, &[], "rerun pipelinerun/ci/build-run-x7k2p"),
+    word(
+        "cancel",
+        false,
+        &["how"],
+        "cancel pipelinerun/ci/build-run-x7k2p how=run-finally",
+    ),
+    word(
+        "suspend-cron",
+        false,
+        &[],
+        "suspend-cron cronworkflow/ci/nightly",
+    ),
+    word(
+        "resume-cron",
+        false,
+        &[],
+        "resume-cron cronworkflow/ci/nightly",
+    ),
+    word("trigger", false, &[], "trigger cronworkflow/ci/nightly"),
+    word(
+        "test-event",
+        false,
+        &["event", "payload"],
+        "test-event eventsource/argo-events/git event=push payload={}",
+    ),
+    word("replay", false, &[], "replay 00000042"),
     word("restart", false, &[], "restart deployment/shop/api"),
     word(
         "scale",
@@ -177,11 +210,17 @@ pub fn parse(
     if let "silence" | "expire-silence" = intent.word {
         return silences::parse(intent, words);
     }
+    if intent.word == "replay" {
+        return runs::replay(intent, words);
+    }
     let Some(target) = words.next().filter(|word| !word.contains('=')) else {
         let sentence = format!("`{first}` needs the name of an object");
         return Err(WordsProblem::new(sentence, Some(example(intent))));
     };
     let (kind, namespace, name) = parse_target(intent, target, &kind_named)?;
+    if runs::is_own(intent.word) || runs::is_shared(intent.word, &kind) {
+        return runs::parse(intent, (kind, namespace, name), words);
+    }
     let mut parameters = Vec::new();
     for word in words {
         parameters.push(parse_parameter(intent, word)?);
@@ -243,12 +282,13 @@ fn parse_target(
             return Err(WordsProblem::new(sentence, Some(example(intent))));
         }
     };
-    if is_for_rollouts(intent.word) && kind != rollouts() {
+    let of_run = runs::is_shared(intent.word, &kind);
+    if is_for_rollouts(intent.word) && kind != rollouts() && !of_run {
         let sentence = format!("`{}` is for Rollouts, not for {kind}", intent.word);
         return Err(WordsProblem::new(sentence, Some(example(intent))));
     }
     let ends_analysis = intent.word == "terminate" && is_analysis(&kind);
-    if intent.applications_only && kind != applications() && !ends_analysis {
+    if intent.applications_only && kind != applications() && !ends_analysis && !of_run {
         let sentence = format!("`{}` is for Applications, not for {kind}", intent.word);
         return Err(WordsProblem::new(sentence, Some(example(intent))));
     }
@@ -526,7 +566,12 @@ mod tests {
         for intent in INTENT_WORDS {
             let worded = read(intent.example);
             let verb = worded.as_ref().map(|worded| worded.verb.id());
-            assert_eq!(verb, Ok(intent.word), "{}", intent.example);
+            let id = match intent.word {
+                "start" => "submit",
+                "rerun" => "resubmit",
+                word => word,
+            };
+            assert_eq!(verb, Ok(id), "{}", intent.example);
         }
     }
 

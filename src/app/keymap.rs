@@ -12,6 +12,9 @@ pub use file::{Problem, parse};
 use super::commands::Command;
 use super::key::Key;
 use super::screens::{Screen, analysis_runs, rollouts};
+use crate::domain::pipeline::cron::cron_kind;
+use crate::domain::pipeline::template::is_template;
+use crate::domain::pipeline::{is_run, runs_kind};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use trie::{Found, Trie};
@@ -50,6 +53,11 @@ scopes! {
     Charts, "charts";
     Alerts, "alerts";
     Dashboards, "dashboards";
+    Runs, "runs";
+    Run, "run";
+    Crons, "crons";
+    Templates, "templates";
+    Flow, "flow";
 }
 
 impl KeyScope {
@@ -68,7 +76,18 @@ impl KeyScope {
             Screen::Kind(table) if table.view.kind == analysis_runs() => {
                 &[Self::Analysis, Self::Table, Self::Global]
             }
+            Screen::Kind(table) if table.view.kind == runs_kind() || is_run(&table.view.kind) => {
+                &[Self::Runs, Self::Table, Self::Global]
+            }
+            Screen::Kind(table) if table.view.kind == cron_kind() => {
+                &[Self::Crons, Self::Table, Self::Global]
+            }
+            Screen::Kind(table) if is_template(&table.view.kind) => {
+                &[Self::Templates, Self::Table, Self::Global]
+            }
             Screen::Kind(_) => &[Self::Table, Self::Global],
+            Screen::Run(_) => &[Self::Run, Self::Runs, Self::Global],
+            Screen::Flow(_) => &[Self::Flow, Self::Global],
             Screen::Rollout(_) => &[Self::Rollout, Self::Rollouts, Self::Global],
             Screen::Analysis(_) => &[Self::Analysis, Self::Global],
             Screen::Charts(_) => &[Self::Charts, Self::Global],

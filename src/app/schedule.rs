@@ -3,7 +3,8 @@
 //! Nothing visible grows old and no toast waits: no deadline, and the program sleeps.
 
 use super::screens::{
-    AlertItem, AlertsScreen, ApplicationScreen, RolloutItem, RolloutScreen, Screen, TableScreen,
+    AlertItem, AlertsScreen, ApplicationScreen, RolloutItem, RolloutScreen, RunScreen, Screen,
+    TableScreen,
 };
 use super::state::State;
 use crate::domain::age::next_change;
@@ -33,7 +34,11 @@ impl Deadline {
 /// Returns the next moment at which the screen changes by itself.
 pub fn next_deadline(state: &State) -> Deadline {
     let sequence = (!state.pending.keys.is_empty()).then_some(state.pending.until);
-    let real = [state.toasts.next_deadline(), sequence];
+    let log = match state.screen() {
+        Screen::Run(screen) => screen.log_due,
+        _ => None,
+    };
+    let real = [state.toasts.next_deadline(), sequence, log];
     Deadline {
         platform: next_age_change(state),
         real: real.into_iter().flatten().min(),
@@ -80,6 +85,15 @@ fn next_age_change(state: &State) -> Option<DateTime<Utc>> {
             }
         }
         Screen::Alerts(screen) => shown.add_alerts(screen, rows_of(state), now),
+        Screen::Run(screen) => shown.add_run(screen, rows_of(state), now),
+        Screen::Flow(screen) => {
+            let made = screen
+                .flow
+                .ready()
+                .map(|flow| &*flow.made)
+                .unwrap_or_default();
+            shown.ages.extend(made.iter().filter_map(|made| made.at));
+        }
         // Charts are drawn anew when points arrive.
         Screen::Charts(_)
         | Screen::Dashboards(_)
@@ -114,6 +128,14 @@ impl Shown {
         let window = screen.view.window(rows_of(state)).iter();
         for row in window.filter_map(|id| table.and_then(|table| table.row(*id))) {
             self.ages.extend(moments_of(row));
+            let now = state.now.platform;
+            if let Some(run) = row.run().filter(|run| !run.phase.is_over()) {
+                let begun = run.started.map(|since| count_change(since, now));
+                self.countdowns.extend(begun);
+            }
+            let next = row.cron().and_then(|cron| cron.next(now));
+            self.countdowns
+                .extend(next.and_then(|next| countdown_change(next, now)));
         }
     }
 
@@ -149,6 +171,19 @@ impl Shown {
         }
     }
 
+    /// What runs counts up: every second, every minute when it takes long.
+    fn add_run(&mut self, screen: &RunScreen, rows: usize, now: DateTime<Utc>) {
+        let window = screen.rows().iter().skip(screen.offset).take(rows);
+        let nodes = window.filter_map(|row| screen.node(row));
+        let running = nodes.filter(|node| !node.phase.is_over());
+        let begun = running.filter_map(|node| node.started);
+        let own = screen.run().map(|run| &run.row);
+        let own = own.filter(|row| !row.phase.is_over());
+        let begun = begun.chain(own.and_then(|row| row.started));
+        self.countdowns
+            .extend(begun.map(|since| count_change(since, now)));
+    }
+
     fn add_alerts(&mut self, screen: &AlertsScreen, rows: usize, now: DateTime<Utc>) {
         let window = screen.rows().iter().skip(screen.cursor.offset).take(rows);
         for row in window {
@@ -181,6 +216,13 @@ fn countdown_change(end: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<U
     Some(now + TimeDelta::milliseconds(over + 1))
 }
 
+/// Returns when a time that has passed since `begun` reads differently.
+fn count_change(begun: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+    let passed = (now - begun).num_milliseconds().max(0);
+    let unit = if passed >= 3_600_000 { 60_000 } else { 1_000 };
+    now + TimeDelta::milliseconds(unit - passed.rem_euclid(unit))
+}
+
 /// A stale source shows its age and counts down to the next try.
 fn stale_change(freshness: &Freshness, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     match freshness {
@@ -205,6 +247,9 @@ fn stale_change(freshness: &Freshness, now: DateTime<Utc>) -> Option<DateTime<Ut
 }
 
 fn moments_of(row: &Row) -> Vec<DateTime<Utc>> {
+    if let Some(cron) = row.cron() {
+        return row.created().into_iter().chain(cron.last).collect();
+    }
     let operation = row.application().and_then(|app| moment_of(&app.operation));
     row.created().into_iter().chain(operation).collect()
 }

@@ -7,9 +7,11 @@ pub mod alerts;
 pub mod analysis;
 pub mod application;
 pub mod charts;
+pub mod flow;
 pub mod lists;
 pub mod logs;
 pub mod rollout;
+pub mod run;
 pub mod table;
 pub mod text;
 
@@ -17,12 +19,14 @@ pub use alerts::{AlertItem, AlertRow, AlertsScreen};
 pub use analysis::AnalysisScreen;
 pub use application::{ApplicationScreen, NodeKey, TreeRow};
 pub use charts::{ChartLine, ChartPanel, ChartsOf, ChartsScreen, DashboardsScreen, SPANS};
+pub use flow::{FlowItem, FlowRow, FlowScreen};
 pub use lists::{
     ContextsScreen, DiffLine, DiffScreen, EventsScreen, HelpRow, HelpScreen, HistoryScreen,
     LedgerScreen, ListCursor, Loaded,
 };
 pub use logs::LogsScreen;
 pub use rollout::{RolloutItem, RolloutKey, RolloutNode, RolloutRow, RolloutScreen};
+pub use run::{NodeLog, RunScreen, RunView};
 pub use table::TableScreen;
 pub use text::{TextScreen, TextSource};
 
@@ -49,6 +53,8 @@ pub enum Screen {
     Charts(Box<ChartsScreen>),
     Alerts(AlertsScreen),
     Dashboards(DashboardsScreen),
+    Run(Box<RunScreen>),
+    Flow(FlowScreen),
 }
 
 /// What a screen shows, without its state.
@@ -78,6 +84,10 @@ pub enum Place {
     Charts(ChartsOf),
     Alerts,
     Dashboards,
+    /// One run of a pipeline.
+    Run(ObjectRef),
+    /// Events: source, sensor, trigger.
+    Flow,
 }
 
 impl Place {
@@ -130,6 +140,8 @@ impl Screen {
             Self::Charts(screen) => Place::Charts(screen.what.clone()),
             Self::Alerts(_) => Place::Alerts,
             Self::Dashboards(_) => Place::Dashboards,
+            Self::Run(screen) => Place::Run(screen.object.clone()),
+            Self::Flow(_) => Place::Flow,
         }
     }
 
@@ -157,6 +169,8 @@ impl Screen {
             },
             Self::Alerts(_) => "alerts".to_owned(),
             Self::Dashboards(_) => "dashboards".to_owned(),
+            Self::Run(screen) => screen.object.name.to_string(),
+            Self::Flow(_) => "events".to_owned(),
         }
     }
 
@@ -179,7 +193,9 @@ impl Screen {
             | Self::Analysis(_)
             | Self::Charts(_)
             | Self::Alerts(_)
-            | Self::Dashboards(_) => None,
+            | Self::Dashboards(_)
+            | Self::Run(_)
+            | Self::Flow(_) => None,
         }
     }
 
@@ -202,7 +218,9 @@ impl Screen {
             | Self::Analysis(_)
             | Self::Charts(_)
             | Self::Alerts(_)
-            | Self::Dashboards(_) => None,
+            | Self::Dashboards(_)
+            | Self::Run(_)
+            | Self::Flow(_) => None,
         }
     }
 }

@@ -187,6 +187,8 @@ pub(super) struct Tickets {
     pub(super) contexts: Option<Ticket>,
     /// Manifests on their way to the editor.
     pub(super) edits: HashMap<Ticket, (ObjectRef, Option<Uid>)>,
+    /// Templates on their way to a dialog, with the life that was chosen.
+    pub(super) templates: HashMap<Ticket, Option<Uid>>,
     /// Edited manifests that the server is checking.
     pub(super) checks: HashMap<IntentId, Intent>,
 }
@@ -266,6 +268,8 @@ impl State {
             }
             Screen::Alerts(screen) => screen.board == Loaded::Waiting,
             Screen::Dashboards(screen) => screen.content == Loaded::Waiting,
+            Screen::Run(screen) => screen.detail == Loaded::Waiting,
+            Screen::Flow(screen) => screen.flow == Loaded::Waiting,
             Screen::Help(_) | Screen::Ledger(_) => false,
         }
     }

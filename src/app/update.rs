@@ -19,6 +19,7 @@ mod preview;
 mod prompt;
 mod rollouts;
 mod run;
+mod runs;
 mod subject;
 
 pub use navigate::kind_named;
@@ -53,7 +54,7 @@ pub fn update(state: &mut State, msg: Msg, now: Now) -> Effects {
             state.dirty |= moving::keep_cursor_visible(state);
         }
         Msg::Update(update) => engine::on_update(state, *update, &mut out),
-        Msg::Tick => on_tick(state),
+        Msg::Tick => on_tick(state, &mut out),
         Msg::Refused(_) => state.refuse(
             "the engine is busy, so this was not asked",
             "wait a moment and try again",
@@ -83,7 +84,8 @@ pub fn settle(state: &mut State, now: Now) {
     }
 }
 
-fn on_tick(state: &mut State) {
+fn on_tick(state: &mut State, out: &mut Effects) {
+    runs::settle_log(state, out);
     state.toasts.expire(state.now.real);
     if state.pending.until <= state.now.real {
         state.pending = super::keymap::Pending::default();

@@ -20,7 +20,7 @@ use super::transport::Call;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::intent::{Intent, IntentId, Stage, Verb};
 use crate::domain::node::Node;
-use crate::domain::object::{Text, Uid};
+use crate::domain::object::{ObjectRef, Text, Uid};
 use http::Method;
 use observe::Expectation;
 use serde_json::Value;
@@ -37,6 +37,8 @@ struct Accepted {
     expects: Option<Expectation>,
     /// What was read back where no watch can show it.
     seen: Option<String>,
+    /// The object that shows the effect, when it is not the target: what was made.
+    of: Option<ObjectRef>,
 }
 
 impl Accepted {
@@ -45,6 +47,7 @@ impl Accepted {
             detail: detail.into(),
             expects: None,
             seen: None,
+            of: None,
         }
     }
 
@@ -53,6 +56,7 @@ impl Accepted {
             detail: detail.into(),
             expects: None,
             seen: Some(seen),
+            of: None,
         }
     }
 
@@ -61,6 +65,7 @@ impl Accepted {
             detail: detail.into(),
             expects: Some(expects),
             seen: None,
+            of: None,
         }
     }
 }
@@ -86,6 +91,7 @@ pub(super) async fn run(session: Arc<Session>, id: IntentId, intent: Intent, dry
         Ok(accepted) => accepted,
         Err(finding) => return errand.fail(finding).await,
     };
+    let looked_at = errand.looked_at(&accepted);
     let detail = match &accepted.expects {
         Some(expects) => format!("{}; waiting for {}", accepted.detail, expects.what()),
         None => accepted.detail,
@@ -97,7 +103,7 @@ pub(super) async fn run(session: Arc<Session>, id: IntentId, intent: Intent, dry
         errand.report(Stage::Observed { detail }).await;
     }
     if let Some(expects) = accepted.expects {
-        let seen = observe::wait(&errand.session, &errand.intent.target, expects).await;
+        let seen = observe::wait(&errand.session, &looked_at, expects).await;
         match seen {
             Ok(detail) => {
                 let detail = detail.into();

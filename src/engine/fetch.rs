@@ -14,6 +14,7 @@ pub(super) use manifest::MASK;
 use super::metrics;
 use super::protocol::{Answer, Fetch};
 use super::session::Session;
+use crate::api::convert::run_template::run_template;
 use crate::domain::finding::Finding;
 use crate::domain::object::{ObjectRef, Text};
 use std::sync::Arc;
@@ -71,6 +72,11 @@ pub(super) async fn answer(session: &Arc<Session>, what: Fetch) -> Result<Answer
                     .with_hint("export it from Grafana as JSON")
             });
             read.map(|read| Answer::Dashboards(vec![read]))
+        }
+        Fetch::Template { object } => {
+            let live = session.object_or_finding(&object).await?;
+            let read = run_template(&live, &session.cluster, &object.kind);
+            Ok(Answer::Template(Box::new(read)))
         }
         // The platform answers this one without a connection.
         Fetch::Contexts => Ok(Answer::Contexts(vec![session.context.clone()])),

@@ -2,11 +2,13 @@
 
 use super::facts::{items, text};
 use super::fault::Fault;
+use super::pipelines::pod_label;
 use super::session::Session;
 use super::transport::{Call, segment};
 use crate::domain::kind::ARGO;
 use crate::domain::node::Node;
 use crate::domain::object::{GroupKind, ObjectRef};
+use crate::domain::pipeline::{TEKTON, is_run};
 use serde_json::Value;
 
 /// How to find Pods: a namespace and a label selector, or one name.
@@ -54,6 +56,7 @@ fn has_pods(kind: &GroupKind) -> bool {
             )
             | ("batch", "Job")
             | (ARGO, "Rollout" | "Workflow")
+            | (TEKTON, "PipelineRun" | "TaskRun")
     )
 }
 
@@ -62,7 +65,7 @@ fn query_of(object: &ObjectRef, live: &Value) -> Option<PodQuery> {
     let selector = match &*object.kind.kind {
         "Pod" => format!("fieldSelector=metadata.name%3D{}", segment(&object.name)),
         "Service" | "ReplicationController" => labels(live.at(&["spec", "selector"])?)?,
-        "Workflow" => labels_text(&format!("workflows.argoproj.io/workflow={}", object.name)),
+        _ if is_run(&object.kind) => labels_text(&pod_label(object)),
         _ => selector(live.at(&["spec", "selector"])?)?,
     };
     Some(PodQuery {

@@ -8,11 +8,14 @@ use crate::domain::alert::AlertBoard;
 use crate::domain::analysis::AnalysisRun;
 use crate::domain::application::ApplicationDetail;
 use crate::domain::dashboard::Dashboard;
+use crate::domain::event_flow::EventFlow;
 use crate::domain::finding::Finding;
 use crate::domain::graph::ResourceTree;
 use crate::domain::intent::{Intent, IntentId, Stage};
 use crate::domain::metric::{Board, QueryAnswer, QueryError, RangeWish};
 use crate::domain::object::{Cluster, GroupKind, ObjectRef, Text};
+use crate::domain::pipeline::RunDetail;
+use crate::domain::pipeline::template::RunTemplate;
 use crate::domain::rollout::RolloutDetail;
 use crate::domain::status::Freshness;
 use chrono::{DateTime, Utc};
@@ -72,8 +75,8 @@ pub enum Scope {
 /// What can be watched.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Topic {
-    /// All objects of a kind in the scope. Applications, Rollouts and AnalysisRuns arrive as rows
-    /// of their own, other kinds as [`Rows::Objects`] with the server's own columns.
+    /// All objects of a kind in the scope. Applications, Rollouts, AnalysisRuns, CronWorkflows and
+    /// runs (under [`crate::domain::pipeline::runs_kind`]) arrive as rows of their own, other kinds as [`Rows::Objects`] with the server's own columns.
     Kind(GroupKind),
     /// One Application: its detail and its resource tree.
     Application(ObjectRef),
@@ -95,6 +98,10 @@ pub enum Topic {
     Board { object: ObjectRef, wish: RangeWish },
     /// Alerts and silences; arrives as [`Update::Alerts`].
     Alerts,
+    /// One run of a pipeline; arrives as [`Update::Run`].
+    Run(ObjectRef),
+    /// EventSources, Sensors, what they made and what came in; arrives as [`Update::EventFlow`].
+    EventFlow,
 }
 
 /// Which log lines.
@@ -144,6 +151,8 @@ pub enum Fetch {
     Dashboards { namespace: Option<Text> },
     /// A Grafana dashboard from its JSON text.
     Dashboard { json: Text },
+    /// What has to be given to make a run from a template, a Pipeline or a schedule.
+    Template { object: ObjectRef },
 }
 
 /// What the engine reports.
@@ -208,6 +217,18 @@ pub enum Update {
         generation: Generation,
         ticket: Ticket,
         board: Box<AlertBoard>,
+    },
+    /// A subscribed run; `None` after it was deleted.
+    Run {
+        generation: Generation,
+        ticket: Ticket,
+        detail: Option<Box<RunDetail>>,
+    },
+    /// From events to what they caused.
+    EventFlow {
+        generation: Generation,
+        ticket: Ticket,
+        flow: Box<EventFlow>,
     },
     /// Log lines in order. `ended` when the stream is over.
     Logs {
@@ -289,6 +310,7 @@ pub enum Answer {
     Query(Result<Box<QueryAnswer>, QueryError>),
     Values(Vec<Text>),
     Dashboards(Vec<Dashboard>),
+    Template(Box<RunTemplate>),
 }
 
 /// One Kubernetes event.

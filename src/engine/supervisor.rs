@@ -8,6 +8,7 @@ use super::connect;
 use super::fetch;
 use super::logs;
 use super::metrics;
+use super::pipelines;
 use super::platform::Platform;
 use super::protocol::{Answer, Fetch, Generation, Request, Scope, Ticket, Topic, Update};
 use super::rollout;
@@ -145,6 +146,8 @@ impl Supervisor {
                     metrics::board(session, ticket, object, wish).await;
                 }
                 Topic::Alerts => metrics::alerts(session, ticket).await,
+                Topic::Run(object) => pipelines::run(session, ticket, object).await,
+                Topic::EventFlow => pipelines::flow(session, ticket).await,
             }
         });
         self.subscriptions

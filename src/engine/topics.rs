@@ -5,7 +5,10 @@ use super::session::Session;
 use super::watch::{Applications, Batch, Outlet, Projection, Tables, Target, Typed, Watcher};
 use crate::api::convert::analysis::{analysis_run, analysis_run_kind};
 use crate::api::convert::rollout::{rollout, rollout_kind};
+use crate::api::convert::workflow::cron_run;
 use crate::domain::object::GroupKind;
+use crate::domain::pipeline::cron::cron_kind;
+use crate::domain::pipeline::runs_kind;
 use crate::domain::status::Freshness;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -13,6 +16,9 @@ use std::sync::Arc;
 
 /// Watches a kind in the scope of the session.
 pub(super) async fn kind(session: Arc<Session>, ticket: Ticket, kind: GroupKind) {
+    if kind == runs_kind() {
+        return super::pipelines::runs(session, ticket).await;
+    }
     let resource = match session.resource(&kind).await {
         Ok(resource) => resource,
         Err(fault) => {
@@ -46,6 +52,14 @@ pub(super) async fn kind(session: Arc<Session>, ticket: Ticket, kind: GroupKind)
         let projection = Typed::new(session.cluster.clone(), kind.clone(), analysis_run);
         let outlet = outlet(&session, kind.clone(), move |_: &Typed<_>, batch| {
             delta(generation, ticket, &kind, batch, Rows::AnalysisRuns)
+        });
+        Watcher::new(session, target, projection, outlet)
+            .run()
+            .await;
+    } else if kind == cron_kind() {
+        let projection = Typed::new(session.cluster.clone(), kind.clone(), cron_run);
+        let outlet = outlet(&session, kind.clone(), move |_: &Typed<_>, batch| {
+            delta(generation, ticket, &kind, batch, Rows::CronRuns)
         });
         Watcher::new(session, target, projection, outlet)
             .run()

@@ -112,6 +112,8 @@ impl Session {
             | Update::Query { .. }
             | Update::Board { .. }
             | Update::Alerts { .. }
+            | Update::Run { .. }
+            | Update::EventFlow { .. }
             | Update::Logs { .. }
             | Update::Fetched { .. }
             | Update::Outcome { .. }

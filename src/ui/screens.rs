@@ -8,12 +8,14 @@ pub mod contexts;
 pub mod dashboards;
 pub mod diff;
 pub mod events;
+pub mod flow;
 pub mod help;
 pub mod history;
 pub mod ledger;
 pub mod logs;
 pub mod nothing;
 pub mod rollout;
+pub mod run;
 pub mod runs;
 pub mod state_of;
 pub mod table;
@@ -60,5 +62,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) -> Visible {
         Screen::Charts(screen) => charts::draw(canvas, area, screen, state),
         Screen::Alerts(screen) => alerts::draw(canvas, area, screen, state),
         Screen::Dashboards(screen) => dashboards::draw(canvas, area, screen, state),
+        Screen::Run(screen) => run::draw(canvas, area, screen, state),
+        Screen::Flow(screen) => flow::draw(canvas, area, screen, state),
     }
 }

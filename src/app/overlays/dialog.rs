@@ -5,6 +5,8 @@
 
 use crate::domain::intent::{Risk, SyncResource};
 use crate::domain::object::{ObjectRef, Text, Uid};
+use crate::domain::pipeline::Parameter;
+use crate::domain::pipeline::template::RunTemplate;
 use tui_input::Input;
 
 /// An intent being composed.
@@ -66,6 +68,22 @@ pub(in crate::app) enum Form {
         containers: Vec<Text>,
     },
     Silence,
+    /// A run is made from a template.
+    Submit {
+        template: Box<RunTemplate>,
+    },
+    /// A run goes on: from one node (id and label), or from all that wait.
+    Resume {
+        node: Option<(Text, Text)>,
+        wanted: Vec<Parameter>,
+    },
+    /// A run of Tekton ends.
+    Cancel,
+    /// An event of a source is made up.
+    TestEvent {
+        events: Vec<Text>,
+        event: Option<Text>,
+    },
     /// Any intent without options, or one that was typed in words.
     Worded(Box<crate::domain::intent::Verb>),
 }
@@ -114,6 +132,12 @@ pub enum FieldId {
     Matchers,
     Length,
     Comment,
+    /// A parameter of a run, by its number.
+    Parameter(usize),
+    Way,
+    Event,
+    Payload,
+    RunNamespace,
 }
 
 /// A value being edited.

@@ -6,7 +6,7 @@
 )]
 
 use super::subject::{Subject, chosen_applications, subjects};
-use super::{Effects, keys, navigate, rollouts, run};
+use super::{Effects, keys, navigate, rollouts, run, runs};
 use crate::app::commands::{COMMANDS, Command, Group};
 use crate::app::key::{Key, KeyCode};
 use crate::app::keymap::KeyScope;
@@ -16,6 +16,7 @@ use crate::app::screens::{
 };
 use crate::app::state::State;
 use crate::domain::kind::{Abilities, KINDS, info_of};
+use crate::domain::pipeline::{System, is_run};
 use crate::engine::protocol::Scope;
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -28,7 +29,9 @@ pub(super) fn open_current(state: &mut State, out: &mut Effects) {
         | Screen::Kind(_)
         | Screen::Application(_)
         | Screen::Ledger(_)
-        | Screen::Rollout(_) => open_object(state, out),
+        | Screen::Rollout(_)
+        | Screen::Flow(_) => open_object(state, out),
+        Screen::Run(_) => run::run_unknown(state, Command::Logs, out),
         Screen::Analysis(_) => run::run_unknown(state, Command::Metrics, out),
         Screen::Charts(_) | Screen::Dashboards(_) => super::charts::open_current(state, out),
         Screen::Namespaces(table) => {
@@ -78,7 +81,9 @@ fn open_object(state: &mut State, out: &mut Effects) {
         run::run_unknown(state, Command::Fold, out);
         return;
     }
-    let place = if subject.is_application() {
+    let place = if is_run(&subject.object.kind) {
+        Place::Run(subject.object)
+    } else if subject.is_application() {
         Place::Application(subject.object)
     } else if subject.is_rollout() {
         Place::Rollout(subject.object)
@@ -121,6 +126,17 @@ pub(super) fn changes_something(command: Command) -> bool {
             | Command::SetImage
             | Command::Silence
             | Command::ExpireSilence
+            | Command::Submit
+            | Command::ResumeRun
+            | Command::SuspendRun
+            | Command::RetryRun
+            | Command::Resubmit
+            | Command::StopRun
+            | Command::CancelRun
+            | Command::TriggerCron
+            | Command::SwitchCron
+            | Command::TestEvent
+            | Command::Replay
     )
 }
 
@@ -152,9 +168,18 @@ pub(super) fn not_here(command: Command) -> String {
         | Command::Resume
         | Command::Undo
         | Command::SetImage => "a Rollout",
+        Command::Submit => "a WorkflowTemplate, a Pipeline or a run that has one",
+        Command::ResumeRun | Command::SuspendRun | Command::RetryRun | Command::StopRun => {
+            "a Workflow"
+        }
+        Command::Resubmit => "a run",
+        Command::CancelRun => "a run of Tekton",
+        Command::TriggerCron | Command::SwitchCron => "a CronWorkflow",
+        Command::TestEvent => "an EventSource",
+        Command::Replay => "a webhook under the cursor",
         Command::Silence => "an alert under the cursor",
         Command::ExpireSilence => "a silence under the cursor",
-        Command::Terminate => "an Application or an AnalysisRun",
+        Command::Terminate => "an Application, an AnalysisRun or a Workflow",
         Command::Scale => "a workload with replicas",
         Command::Delete => "objects of one sort under the cursor or marked",
         Command::Edit => "an object under the cursor",
@@ -182,7 +207,9 @@ fn suits(state: &State, command: Command) -> bool {
         | Command::Diff
         | Command::OpenLink => !chosen_applications(state).is_empty(),
         Command::Terminate => {
-            !chosen_applications(state).is_empty() || !rollouts::chosen_runs(state).is_empty()
+            !chosen_applications(state).is_empty()
+                || !rollouts::chosen_runs(state).is_empty()
+                || runs_are(state, |system| system == System::Workflows)
         }
         Command::Promote
         | Command::PromoteFull
@@ -192,6 +219,16 @@ fn suits(state: &State, command: Command) -> bool {
         | Command::Resume
         | Command::Undo
         | Command::SetImage => !rollouts::chosen_rollouts(state).is_empty(),
+        Command::Submit => runs::chosen_template(state).is_some(),
+        Command::ResumeRun | Command::SuspendRun | Command::RetryRun | Command::StopRun => {
+            runs_are(state, |system| system == System::Workflows)
+        }
+        Command::CancelRun => runs_are(state, |system| system == System::Tekton),
+        Command::Resubmit => runs_are(state, |_| true),
+        Command::TriggerCron | Command::SwitchCron => !runs::chosen_crons(state).is_empty(),
+        Command::TestEvent => runs::chosen_source(state).is_some(),
+        Command::Replay => runs::chosen_webhook(state).is_some(),
+        Command::ToggleGraph => matches!(state.screen(), Screen::Run(_)),
         Command::Silence => rollouts::current_alert(state).is_some(),
         Command::ExpireSilence => rollouts::current_silence(state).is_some(),
         Command::Metrics => super::charts::charted(state).is_some(),
@@ -223,11 +260,18 @@ fn suits(state: &State, command: Command) -> bool {
     }
 }
 
+/// Whether there are runs to ask something of, all of systems that know the command.
+fn runs_are(state: &State, fits: fn(System) -> bool) -> bool {
+    let chosen = runs::chosen_runs(state);
+    let fits = |one: &Subject| System::of_kind(&one.object.kind).is_some_and(fits);
+    !chosen.is_empty() && chosen.iter().all(fits)
+}
+
 /// Whether commands of a group are about what is under the cursor.
 fn is_of_object(group: Group) -> bool {
     matches!(
         group,
-        Group::Objects | Group::Applications | Group::Rollouts | Group::Metrics
+        Group::Objects | Group::Applications | Group::Rollouts | Group::Runs | Group::Metrics
     )
 }
 

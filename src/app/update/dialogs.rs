@@ -1,7 +1,7 @@
 //! Dialogs before changes: opening, keys, and confirming.
 
 use super::subject::{Subject, application_row, chosen_applications, open_application, subjects};
-use super::{Effects, choose, forms, intents, keys, preview, rollouts, run};
+use super::{Effects, choose, forms, intents, keys, preview, rollouts, run, runs};
 use crate::app::commands::Command;
 use crate::app::intent_words::Worded;
 use crate::app::key::{Key, KeyCode};
@@ -50,6 +50,10 @@ fn form_of(state: &State, command: Command) -> Option<Opened> {
             };
             Some((Form::Sync, apps, resources))
         }
+        Command::Terminate if !runs::chosen_runs(state).is_empty() => {
+            let (form, subjects) = runs::form_of(state, command)?;
+            plain(form, subjects)
+        }
         Command::Terminate => {
             let runs = rollouts::chosen_runs(state);
             if runs.is_empty() {
@@ -83,6 +87,9 @@ fn form_of(state: &State, command: Command) -> Option<Opened> {
         }
         Command::Scale => plain(Form::Scale, subjects(state)),
         other => {
+            if let Some((form, subjects)) = runs::form_of(state, other) {
+                return plain(form, subjects);
+            }
             let verb = rollouts::verb_of(state, other)?;
             plain(
                 Form::Worded(Box::new(verb)),
@@ -125,6 +132,11 @@ fn set_image_form(state: &State) -> Option<Opened> {
     let images = images.filter(|image| !image.init);
     let containers = images.map(|image| image.container.clone()).collect();
     Some((Form::SetImage { containers }, chosen, Vec::new()))
+}
+
+/// Opens a form that was made elsewhere.
+pub(super) fn open_form(state: &mut State, form: Form, subjects: Vec<Subject>) {
+    show(state, form, subjects, Vec::new());
 }
 
 fn restart_form(state: &State) -> Opened {
@@ -336,6 +348,21 @@ fn facts(state: &State, form: &Form, targets: &[Target]) -> Vec<(String, String)
     if let Some(row) = only.and_then(|target| rollouts::rollout_row(state, &target.object)) {
         fact("now", rollouts::standing(row, state.now.platform));
     }
+    if let Some(row) = only.and_then(|target| runs::run_row(state, &target.object)) {
+        fact("now", runs::standing(row, state.now.platform));
+    }
+    if let Form::Submit { template } = form
+        && !template.description.is_empty()
+    {
+        fact("it is", preview::short(&template.description));
+    }
+    if let Form::Resume {
+        node: Some((_, label)),
+        ..
+    } = form
+    {
+        fact("step", label.to_string());
+    }
     let app = only.and_then(|target| application_row(state, &target.object));
     if let Some(app) = app {
         let source = app.sources.first();
@@ -361,7 +388,9 @@ pub(super) fn refresh(state: &mut State) {
     match forms::intents(state, &dialog) {
         Ok(intents) => {
             let sentences = intents.iter().take(NAMES * 3).flat_map(|intent| {
-                if intent.verb.is_for_rollouts() {
+                if let Verb::Run(verb) = &intent.verb {
+                    runs::preview(state, intent, verb)
+                } else if intent.verb.is_for_rollouts() {
                     rollouts::preview(state, intent)
                 } else {
                     preview::preview(intent, application_row(state, &intent.target))

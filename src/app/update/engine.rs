@@ -12,9 +12,11 @@ use crate::app::state::State;
 use crate::domain::alert::AlertBoard;
 use crate::domain::analysis::AnalysisRun;
 use crate::domain::application::ApplicationDetail;
+use crate::domain::event_flow::EventFlow;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::graph::ResourceTree;
 use crate::domain::object::{ObjectRef, Text};
+use crate::domain::pipeline::RunDetail;
 use crate::domain::rollout::RolloutDetail;
 use crate::domain::status::Freshness;
 use crate::engine::protocol::{
@@ -38,6 +40,8 @@ pub(super) fn on_update(state: &mut State, update: Update, out: &mut Effects) {
         Update::Query { ticket, answer, .. } => charts::on_query(state, ticket, answer),
         Update::Board { ticket, board, .. } => charts::on_board(state, ticket, &board),
         Update::Alerts { ticket, board, .. } => on_alerts(state, ticket, &board),
+        Update::Run { ticket, detail, .. } => on_pipeline_run(state, ticket, detail, out),
+        Update::EventFlow { ticket, flow, .. } => on_flow(state, ticket, &flow),
         Update::Logs {
             ticket,
             lines,
@@ -61,6 +65,8 @@ fn generation_of(update: &Update) -> Option<Generation> {
         | Update::Query { generation, .. }
         | Update::Board { generation, .. }
         | Update::Alerts { generation, .. }
+        | Update::Run { generation, .. }
+        | Update::EventFlow { generation, .. }
         | Update::Trouble { generation, .. } => Some(*generation),
         Update::Logs { .. } | Update::Fetched { .. } | Update::Outcome { .. } => None,
     }
@@ -202,7 +208,9 @@ fn on_detail(state: &mut State, ticket: Ticket, detail: Option<&ApplicationDetai
             | Screen::Analysis(_)
             | Screen::Charts(_)
             | Screen::Alerts(_)
-            | Screen::Dashboards(_) => {}
+            | Screen::Dashboards(_)
+            | Screen::Run(_)
+            | Screen::Flow(_) => {}
         }
     }
 }
@@ -227,7 +235,9 @@ fn on_tree(state: &mut State, ticket: Ticket, tree: &ResourceTree) {
         | Screen::Analysis(_)
         | Screen::Charts(_)
         | Screen::Alerts(_)
-        | Screen::Dashboards(_) => None,
+        | Screen::Dashboards(_)
+        | Screen::Run(_)
+        | Screen::Flow(_) => None,
     });
     for screen in screens {
         if screen.tree_known && screen.tree == *tree {
@@ -312,10 +322,61 @@ fn on_alerts(state: &mut State, ticket: Ticket, board: &AlertBoard) {
     }
 }
 
+/// The usual duration is known to the table of runs alone.
+fn on_pipeline_run(
+    state: &mut State,
+    ticket: Ticket,
+    mut detail: Option<Box<RunDetail>>,
+    out: &mut Effects,
+) {
+    let window = state.window();
+    if let Some(detail) = &mut detail {
+        let row = state.store.row(&detail.row.object);
+        detail.row.usual = row.and_then(|row| row.run()?.usual);
+    }
+    let top = state.stack.len().saturating_sub(1);
+    let mut shown = false;
+    for (number, screen) in state.stack.iter_mut().enumerate() {
+        if let Screen::Run(screen) = screen
+            && screen.ticket == Some(ticket)
+            && screen.detail != Loaded::Ready(detail.clone())
+        {
+            let own = detail.as_deref().map(|detail| detail.row.uid.clone());
+            screen.uid = screen.uid.clone().or(own);
+            screen.set_detail(detail.clone());
+            screen.keep_in(window);
+            shown |= number == top;
+        }
+    }
+    state.dirty |= shown;
+    // A Pod may have come for the node under the cursor.
+    if shown && matches!(state.screen(), Screen::Run(screen) if screen.log_due.is_none()) {
+        super::runs::show_log(state, out);
+    }
+}
+
+fn on_flow(state: &mut State, ticket: Ticket, flow: &EventFlow) {
+    let window = state.window();
+    let top = state.stack.len().saturating_sub(1);
+    for (number, screen) in state.stack.iter_mut().enumerate() {
+        if let Screen::Flow(screen) = screen
+            && screen.ticket == Some(ticket)
+            && screen.flow.ready() != Some(flow)
+        {
+            screen.set_flow(flow.clone(), window);
+            state.dirty |= number == top;
+        }
+    }
+}
+
 fn on_logs(state: &mut State, ticket: Ticket, lines: Vec<LogLine>, ended: Option<Text>) {
     let window = state.window();
     let found = state.stack.iter_mut().find_map(|screen| match screen {
         Screen::Logs(screen) if screen.ticket == Some(ticket) => Some(screen),
+        Screen::Run(screen) => {
+            let log = screen.log.as_mut().map(|log| &mut log.lines);
+            log.filter(|lines| lines.ticket == Some(ticket))
+        }
         Screen::Logs(_)
         | Screen::Applications(_)
         | Screen::Application(_)
@@ -332,7 +393,8 @@ fn on_logs(state: &mut State, ticket: Ticket, lines: Vec<LogLine>, ended: Option
         | Screen::Analysis(_)
         | Screen::Charts(_)
         | Screen::Alerts(_)
-        | Screen::Dashboards(_) => None,
+        | Screen::Dashboards(_)
+        | Screen::Flow(_) => None,
     });
     let Some(screen) = found else { return };
     screen.push(lines);
@@ -360,6 +422,14 @@ fn on_fetched(
                 text: lines.join("\n") + "\n",
             }),
             Ok(_) => state.refuse("the server's answer was no manifest", "try again"),
+            Err(finding) => on_trouble(state, finding),
+        }
+        return;
+    }
+    if let Some(uid) = state.tickets.templates.remove(&ticket) {
+        match answer {
+            Ok(Answer::Template(template)) => super::runs::open_submit(state, *template, uid),
+            Ok(_) => state.refuse("the server's answer was no template", "try again"),
             Err(finding) => on_trouble(state, finding),
         }
         return;
@@ -414,6 +484,8 @@ fn awaits(screen: &Screen, ticket: Ticket) -> bool {
         | Screen::Ledger(_)
         | Screen::Analysis(_)
         | Screen::Charts(_)
+        | Screen::Run(_)
+        | Screen::Flow(_)
         | Screen::Alerts(_) => None,
     };
     own == Some(ticket)

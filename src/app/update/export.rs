@@ -3,10 +3,15 @@
 use super::Effects;
 use crate::app::columns::{Beside, cell};
 use crate::app::effect::Effect;
-use crate::app::screens::{ChartsOf, ChartsScreen, DiffLine, Screen, TableScreen, plural};
+use crate::app::screens::{
+    ChartsOf, ChartsScreen, DiffLine, RunScreen, Screen, TableScreen, plural,
+};
 use crate::app::state::State;
 use crate::domain::analysis::AnalysisRun;
+use crate::domain::pipeline::RunDetail;
+use crate::domain::rollout::span_text;
 use crate::store::Row;
+use chrono::DateTime;
 
 /// Writes what is shown to a file.
 pub(super) fn save(state: &mut State, out: &mut Effects) {
@@ -50,6 +55,8 @@ fn file_name(state: &State) -> String {
         Screen::Charts(screen) => format!("metrics-{}", screen_word(screen)),
         Screen::Alerts(_) => "alerts".to_owned(),
         Screen::Dashboards(_) => "dashboards".to_owned(),
+        Screen::Run(screen) => format!("run-{}", screen.object.name),
+        Screen::Flow(_) => "events".to_owned(),
     };
     let end = match state.screen() {
         Screen::Text(screen) if screen.source.word() == "yaml" => "yaml",
@@ -69,7 +76,9 @@ fn file_name(state: &State) -> String {
         | Screen::Analysis(_)
         | Screen::Charts(_)
         | Screen::Alerts(_)
-        | Screen::Dashboards(_) => "txt",
+        | Screen::Dashboards(_)
+        | Screen::Run(_)
+        | Screen::Flow(_) => "txt",
     };
     format!("{name}.{end}")
 }
@@ -116,13 +125,32 @@ fn text_of(state: &State) -> Option<String> {
         }
         Screen::Charts(screen) => Some(charts_text(screen)),
         Screen::Analysis(screen) => screen.run().map(run_text),
+        Screen::Run(screen) => screen.run().map(|run| tree_text(screen, run)),
         Screen::History(_)
         | Screen::Contexts(_)
         | Screen::Ledger(_)
         | Screen::Rollout(_)
         | Screen::Alerts(_)
-        | Screen::Dashboards(_) => None,
+        | Screen::Dashboards(_)
+        | Screen::Flow(_) => None,
     }
+}
+
+/// The tree as it is drawn, with phases and messages.
+fn tree_text(screen: &RunScreen, run: &RunDetail) -> String {
+    let lines = screen.rows().iter().filter_map(|row| {
+        let node = run.nodes.get(row.node as usize)?;
+        let took = node
+            .duration(DateTime::UNIX_EPOCH)
+            .filter(|_| node.finished.is_some());
+        let took = took.map(span_text).unwrap_or_default();
+        let phase = node.phase.word();
+        Some(format!(
+            "{}{}\t{phase}\t{took}\t{}",
+            row.prefix, node.label, node.message
+        ))
+    });
+    lines.collect::<Vec<_>>().join("\n") + "\n"
 }
 
 fn screen_word(screen: &ChartsScreen) -> &str {

@@ -7,6 +7,7 @@
 
 use super::preview::{short, word_of};
 use super::rollouts;
+use super::runs;
 use super::subject::application_row;
 use crate::app::overlays::dialog::{Dialog, Field, FieldId, FieldValue, Form, Target};
 use crate::app::state::State;
@@ -83,6 +84,9 @@ pub(super) fn fields(
         }
         Form::SetImage { containers } => image_fields(state, targets, containers),
         Form::Silence => silence_fields(state),
+        Form::Submit { .. } | Form::Resume { .. } | Form::Cancel | Form::TestEvent { .. } => {
+            runs::fields(state, form)
+        }
         Form::Terminate
         | Form::ConfirmDeletion
         | Form::Restart
@@ -227,7 +231,8 @@ pub(super) fn intents(state: &State, dialog: &Dialog) -> Result<Vec<Intent>, Str
     }
     let mut objections = Vec::new();
     intents.retain(|intent| {
-        let objection = rollouts::objection(state, &intent.target, &intent.verb);
+        let objection = rollouts::objection(state, &intent.target, &intent.verb)
+            .or_else(|| runs::objection(state, &intent.target, &intent.verb));
         let fine = objection.is_none();
         objections.extend(objection);
         fine
@@ -240,6 +245,11 @@ pub(super) fn intents(state: &State, dialog: &Dialog) -> Result<Vec<Intent>, Str
 }
 
 fn verbs(state: &State, dialog: &Dialog, target: &Target) -> Result<Vec<Verb>, String> {
+    let value = |id: &FieldId| value_of(dialog, id);
+    let place = |id: &FieldId| chosen(dialog, id);
+    if let Some(verb) = runs::verb_of(&dialog.form, &value, &place)? {
+        return Ok(vec![Verb::Run(verb)]);
+    }
     Ok(vec![match &dialog.form {
         Form::Sync => Verb::Sync(sync_request(state, dialog, target)?),
         Form::Terminate => Verb::Terminate,
@@ -281,6 +291,9 @@ fn verbs(state: &State, dialog: &Dialog, target: &Target) -> Result<Vec<Verb>, S
         Form::SetImage { containers } => image_verb(state, dialog, (target, containers))?,
         Form::Silence => silence_verb(dialog)?,
         Form::Worded(verb) => (**verb).clone(),
+        Form::Submit { .. } | Form::Resume { .. } | Form::Cancel | Form::TestEvent { .. } => {
+            return Ok(Vec::new());
+        }
     }])
 }
 
@@ -424,6 +437,19 @@ fn is_on(dialog: &Dialog, id: &FieldId) -> bool {
     )
 }
 
+/// What is typed or chosen in a field; nothing where there is none.
+fn value_of(dialog: &Dialog, id: &FieldId) -> String {
+    match field(dialog, id).map(|field| &field.value) {
+        Some(FieldValue::Choice { options, chosen }) => options
+            .get(*chosen)
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        Some(FieldValue::Text(_)) => text(dialog, id),
+        Some(FieldValue::Toggle(on)) => on.to_string(),
+        None => String::new(),
+    }
+}
+
 fn text(dialog: &Dialog, id: &FieldId) -> String {
     match field(dialog, id).map(|field| &field.value) {
         Some(FieldValue::Text(input)) => input.value().trim().to_owned(),
@@ -454,6 +480,10 @@ pub(super) fn title(form: &Form) -> String {
         Form::Undo { .. } => "Undo",
         Form::SetImage { .. } => "Set image",
         Form::Silence => "Silence",
+        Form::Submit { .. } => "Submit a run",
+        Form::Resume { .. } => "Resume",
+        Form::Cancel => "Cancel a run",
+        Form::TestEvent { .. } => "Send a test event",
         Form::Worded(verb) => return word_of(verb),
     };
     title.to_owned()

@@ -50,6 +50,7 @@ pub(super) fn on_command(state: &mut State, command: Command) -> bool {
         _ => return false,
     };
     go(state, step);
+    super::runs::cursor_moved(state);
     true
 }
 
@@ -96,6 +97,15 @@ fn go(state: &mut State, step: Step) {
         Screen::Alerts(screen) => {
             let total = screen.rows().len();
             step.along(&mut screen.cursor, total, window);
+        }
+        Screen::Run(screen) => {
+            let to = step.from(screen.position(), screen.rows().len());
+            screen.move_to(to, window);
+        }
+        Screen::Flow(screen) => {
+            let total = screen.rows().len();
+            let to = step.from(screen.cursor.position, total);
+            screen.cursor.move_to(to, window, total);
         }
         Screen::Dashboards(screen) => {
             let total = screen.content.ready().map_or(0, Vec::len);
@@ -166,7 +176,9 @@ pub(super) fn sideways(state: &mut State, command: Command) -> bool {
         | Screen::Analysis(_)
         | Screen::Charts(_)
         | Screen::Alerts(_)
-        | Screen::Dashboards(_) => None,
+        | Screen::Dashboards(_)
+        | Screen::Run(_)
+        | Screen::Flow(_) => None,
     };
     if let Some(left) = left {
         *left = left.saturating_add_signed(step).min(4_000);
@@ -193,6 +205,11 @@ pub(super) fn keep_cursor_visible(state: &mut State) -> bool {
             screen.keep_in(window);
             screen.offset != before
         }
+        Screen::Run(screen) => {
+            let before = screen.offset;
+            screen.keep_in(window);
+            screen.offset != before
+        }
         Screen::Logs(screen) => {
             let before = screen.top;
             let last = screen.len().saturating_sub(window);
@@ -213,7 +230,8 @@ pub(super) fn keep_cursor_visible(state: &mut State) -> bool {
         | Screen::Analysis(_)
         | Screen::Charts(_)
         | Screen::Alerts(_)
-        | Screen::Dashboards(_) => true,
+        | Screen::Dashboards(_)
+        | Screen::Flow(_) => true,
     }
 }
 

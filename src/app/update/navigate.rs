@@ -8,9 +8,9 @@ use crate::app::effect::Effect;
 use crate::app::screens::text::Search;
 use crate::app::screens::{
     AlertsScreen, AnalysisScreen, ApplicationScreen, ChartsScreen, ContextsScreen,
-    DashboardsScreen, DiffScreen, EventsScreen, HistoryScreen, LedgerScreen, ListCursor, Loaded,
-    LogsScreen, Place, RolloutScreen, Screen, TableScreen, TextScreen, TextSource, applications,
-    rollouts,
+    DashboardsScreen, DiffScreen, EventsScreen, FlowScreen, HistoryScreen, LedgerScreen,
+    ListCursor, Loaded, LogsScreen, Place, RolloutScreen, RunScreen, Screen, TableScreen,
+    TextScreen, TextSource, applications, rollouts,
 };
 use crate::app::state::State;
 use crate::domain::kind::info_named;
@@ -119,6 +119,12 @@ fn own_topic(screen: &mut Screen) -> Option<(&mut Option<Ticket>, Topic)> {
             Some((&mut screen.ticket, topic))
         }
         Screen::Alerts(screen) => Some((&mut screen.ticket, Topic::Alerts)),
+        Screen::Run(screen) => {
+            screen.log = None;
+            let topic = Topic::Run(screen.object.clone());
+            Some((&mut screen.ticket, topic))
+        }
+        Screen::Flow(screen) => Some((&mut screen.ticket, Topic::EventFlow)),
         Screen::Logs(screen) => {
             screen.clear();
             let topic = logs_topic(screen);
@@ -270,7 +276,9 @@ fn make(state: &mut State, place: Place, uid: Option<Uid>, out: &mut Effects) ->
         | Place::AnalysisRun(_)
         | Place::Charts(_)
         | Place::Alerts
-        | Place::Dashboards => make_delivery(state, place, uid, (ticket, out)),
+        | Place::Dashboards
+        | Place::Run(_)
+        | Place::Flow => make_delivery(state, place, uid, (ticket, out)),
     }
 }
 
@@ -302,6 +310,18 @@ fn make_delivery(
             let mut screen = ChartsScreen::new(what);
             charts::begin(state, &mut screen, out);
             Screen::Charts(Box::new(screen))
+        }
+        Place::Run(object) => {
+            let mut screen = RunScreen::new(object.clone(), uid);
+            screen.ticket = Some(ticket);
+            subscribe(ticket, Topic::Run(object), out);
+            Screen::Run(Box::new(screen))
+        }
+        Place::Flow => {
+            subscribe(ticket, Topic::EventFlow, out);
+            let mut screen = FlowScreen::default();
+            screen.ticket = Some(ticket);
+            Screen::Flow(screen)
         }
         Place::Alerts => {
             let mut screen = AlertsScreen::default();
@@ -451,6 +471,8 @@ pub(super) fn fetch_again(state: &mut State, out: &mut Effects) -> bool {
         | Screen::Ledger(_)
         | Screen::Analysis(_)
         | Screen::Charts(_)
+        | Screen::Run(_)
+        | Screen::Flow(_)
         | Screen::Alerts(_) => return false,
     }
     true
@@ -497,10 +519,17 @@ fn close(state: &mut State, screen: &Screen, out: &mut Effects) {
             out.push(Effect::Engine(Request::Unsubscribe { ticket }));
         }
     }
+    if let Screen::Run(screen) = screen
+        && let Some(ticket) = screen.log.as_ref().and_then(|log| log.lines.ticket)
+    {
+        out.push(Effect::Engine(Request::Unsubscribe { ticket }));
+    }
     let ticket = match screen {
         Screen::Rollout(screen) => screen.ticket,
         Screen::Analysis(screen) => screen.ticket,
         Screen::Alerts(screen) => screen.ticket,
+        Screen::Run(screen) => screen.ticket,
+        Screen::Flow(screen) => screen.ticket,
         // Its rows belong to the rows of Applications as well.
         Screen::Kind(table) if table.view.kind == rollouts() => None,
         Screen::Kind(table) => {
@@ -593,9 +622,11 @@ fn restore(state: &mut State, stack: Vec<Place>, out: &mut Effects) {
             Place::Application(object)
             | Place::History(object)
             | Place::Rollout(object)
+            | Place::Run(object)
             | Place::AnalysisRun(object) => state.store.row(object).map(|row| row.uid().clone()),
             Place::Charts(_)
             | Place::Alerts
+            | Place::Flow
             | Place::Dashboards
             | Place::Kind(_)
             | Place::Diff { .. }

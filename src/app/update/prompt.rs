@@ -69,7 +69,9 @@ pub(super) fn open_filter(state: &mut State) {
         | Screen::Rollout(_)
         | Screen::Analysis(_)
         | Screen::Charts(_)
-        | Screen::Dashboards(_) => {
+        | Screen::Dashboards(_)
+        | Screen::Run(_)
+        | Screen::Flow(_) => {
             state.note("this screen has no filter");
             return;
         }
@@ -350,6 +352,7 @@ fn look_at(
             object,
             previous: command == Command::PreviousLogs,
         },
+        Command::Open if crate::domain::pipeline::is_run(&object.kind) => Place::Run(object),
         Command::Open if object.kind == rollouts() => Place::Rollout(object),
         Command::Open if object.kind == analysis_runs() => Place::AnalysisRun(object),
         Command::Open => Place::Application(object),
@@ -360,6 +363,7 @@ fn look_at(
         Place::Application(object)
         | Place::History(object)
         | Place::Rollout(object)
+        | Place::Run(object)
         | Place::AnalysisRun(object) => state.store.row(object).map(|row| row.uid().clone()),
         _ => None,
     };

@@ -8,19 +8,24 @@
     reason = "each function answers for its own commands; a test finds one without a home"
 )]
 
-use super::{Effects, charts, choose, dialogs, export, intents, moving, navigate, objects, prompt};
+use super::{
+    Effects, charts, choose, dialogs, export, intents, moving, navigate, objects, prompt, runs,
+};
 use crate::app::columns::{ColumnId, Detail};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::overlays::PromptKind;
 use crate::app::screens::{ApplicationScreen, LogsScreen, Place, Screen, analysis_runs, rollouts};
 use crate::app::state::State;
+use crate::domain::pipeline::cron::cron_kind;
+use crate::domain::pipeline::runs_kind;
 use crate::engine::protocol::{LogLine, Request, Scope};
 
 /// Carries a command out; returns whether any family knows it.
 pub(super) fn run(state: &mut State, command: Command, out: &mut Effects) -> bool {
     state.dirty = true;
-    moving::on_command(state, command)
+    runs::move_graph(state, command)
+        || moving::on_command(state, command)
         || moving::sideways(state, command)
         || general(state, command, out)
         || going(state, command, out)
@@ -82,6 +87,9 @@ fn going(state: &mut State, command: Command, out: &mut Effects) -> bool {
         Command::Namespaces => navigate::go(state, Place::namespaces(), out),
         Command::Applications => navigate::go(state, Place::applications(), out),
         Command::Rollouts => navigate::go(state, Place::Kind(rollouts()), out),
+        Command::Runs => navigate::go(state, Place::Kind(runs_kind()), out),
+        Command::Crons => navigate::go(state, Place::Kind(cron_kind()), out),
+        Command::EventFlow => navigate::go(state, Place::Flow, out),
         Command::AnalysisRuns => navigate::go(state, Place::Kind(analysis_runs()), out),
         Command::Open => choose::open_current(state, out),
         other => match other.namespace_number() {
@@ -123,7 +131,26 @@ fn tables(state: &mut State, command: Command) -> bool {
         screen.keep_in(window);
         return true;
     }
+    if let Screen::Run(screen) = state.screen_mut()
+        && matches!(command, Command::Fold | Command::FoldAll)
+    {
+        if command == Command::Fold {
+            screen.toggle_fold();
+        } else {
+            screen.toggle_fold_all();
+        }
+        screen.keep_in(window);
+        runs::cursor_moved(state);
+        return true;
+    }
     match command {
+        Command::ToggleGraph => {
+            if let Screen::Run(screen) = state.screen_mut() {
+                screen.toggle_view();
+                screen.keep_in(window);
+                runs::cursor_moved(state);
+            }
+        }
         Command::Mark | Command::MarkRange => mark(state, command),
         Command::ClearMarks => clear_marks(state),
         Command::Fold => tree(state, ApplicationScreen::toggle_fold),
@@ -272,6 +299,7 @@ fn asking(state: &mut State, command: Command, out: &mut Effects) -> bool {
         return true;
     }
     match command {
+        Command::Submit => runs::begin_submit(state, out),
         Command::Refresh | Command::HardRefresh => intents::refresh(state, command, out),
         Command::Edit => objects::edit(state, out),
         _ => dialogs::open(state, command),

@@ -72,6 +72,29 @@ pub(super) fn subjects(state: &State) -> Vec<Subject> {
             ChartsOf::Object(object) => vec![known(state, object)],
             ChartsOf::Query(_) | ChartsOf::Dashboard(_) => Vec::new(),
         },
+        Screen::Run(screen) => {
+            let own = screen.current().and_then(|node| {
+                let pod = node.pod.clone().filter(|_| !node.pod_gone);
+                node.object.clone().or(pod)
+            });
+            vec![match own {
+                Some(object) if object != screen.object => known(state, &object),
+                Some(_) | None => Subject {
+                    object: screen.object.clone(),
+                    uid: screen.uid.clone(),
+                },
+            }]
+        }
+        Screen::Flow(screen) => {
+            let found = screen.current().and_then(|item| {
+                let (object, uid) = item.object()?;
+                Some(Subject {
+                    object: object.clone(),
+                    uid: Some(uid.clone()),
+                })
+            });
+            found.into_iter().collect()
+        }
         Screen::Alerts(_) | Screen::Dashboards(_) | Screen::Contexts(_) | Screen::Help(_) => {
             Vec::new()
         }
@@ -104,6 +127,7 @@ fn known(state: &State, object: &ObjectRef) -> Subject {
         }
         Screen::Rollout(screen) if screen.object == *object => screen.uid.clone(),
         Screen::Analysis(screen) if screen.object == *object => screen.uid.clone(),
+        Screen::Run(screen) if screen.object == *object => screen.uid.clone(),
         Screen::Applications(_)
         | Screen::Diff(_)
         | Screen::History(_)
@@ -119,7 +143,9 @@ fn known(state: &State, object: &ObjectRef) -> Subject {
         | Screen::Analysis(_)
         | Screen::Charts(_)
         | Screen::Alerts(_)
-        | Screen::Dashboards(_) => None,
+        | Screen::Dashboards(_)
+        | Screen::Run(_)
+        | Screen::Flow(_) => None,
     });
     let in_store = || state.store.row(object).map(|row| row.uid().clone());
     Subject {
@@ -164,7 +190,9 @@ pub(super) fn open_application(state: &State) -> Option<Subject> {
         | Screen::Analysis(_)
         | Screen::Charts(_)
         | Screen::Alerts(_)
-        | Screen::Dashboards(_) => None,
+        | Screen::Dashboards(_)
+        | Screen::Run(_)
+        | Screen::Flow(_) => None,
     })
 }
 
@@ -199,7 +227,9 @@ pub(super) fn application_row<'state>(
             | Screen::Analysis(_)
             | Screen::Charts(_)
             | Screen::Alerts(_)
-            | Screen::Dashboards(_) => None,
+            | Screen::Dashboards(_)
+            | Screen::Run(_)
+            | Screen::Flow(_) => None,
         })
     })
 }

@@ -7,7 +7,11 @@ use crate::domain::object::Text;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunVerb {
     /// Template or Pipeline: make a run.
-    Submit { parameters: Vec<(Text, Text)> },
+    Submit {
+        parameters: Vec<(Text, Text)>,
+        /// Where to run it; of importance for templates of the whole cluster.
+        namespace: Option<Text>,
+    },
     /// Workflow: begin no further step.
     Suspend,
     /// Workflow: go on; all suspend nodes, or the one with this id.

@@ -140,7 +140,7 @@ fn unseen_nodes(row: &RunRow) -> Option<Finding> {
 /// Returns what will happen after an intent, one sentence a line.
 pub fn forecast(row: Option<&RunRow>, detail: Option<&RunDetail>, verb: &RunVerb) -> Vec<String> {
     let mut lines = match verb {
-        RunVerb::Submit { parameters } => {
+        RunVerb::Submit { parameters, .. } => {
             let given = parameters
                 .iter()
                 .map(|(name, value)| format!("{name}={value}"));

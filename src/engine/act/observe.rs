@@ -3,6 +3,8 @@
 //! The wait has no end of its own but an hour: a controller that does nothing is seen in the
 //! ledger as still waiting, with what is being waited for.
 
+mod runs;
+
 use super::{plan, refusal, steer, text};
 use crate::api::meta::EventWire;
 use crate::domain::analysis::AnalysisPhase;
@@ -10,6 +12,7 @@ use crate::domain::finding::Finding;
 use crate::domain::intent::{Switch, Verb};
 use crate::domain::node::Node;
 use crate::domain::object::ObjectRef;
+use crate::domain::pipeline::RunVerb;
 use crate::domain::rollout::{Rollout, RolloutPhase};
 use crate::engine::backoff::Backoff;
 use crate::engine::fault::Fault;
@@ -43,6 +46,8 @@ pub(super) enum Expectation {
     Steered(Verb, Box<Rollout>),
     /// An AnalysisRun or Experiment is over.
     AnalysisOver,
+    /// A run did what was asked of it; with `TriggerCron`, it has begun.
+    Run(RunVerb),
 }
 
 /// What one look at the object says.
@@ -66,6 +71,7 @@ impl Expectation {
             Self::Scaled(replicas) => format!("{replicas} replicas to be ready"),
             Self::Steered(..) => String::from("the controller to act on it"),
             Self::AnalysisOver => String::from("the analysis to end"),
+            Self::Run(verb) => runs::what(verb).to_owned(),
         }
     }
 
@@ -109,6 +115,7 @@ impl Expectation {
                     format!("it ended as {word}")
                 })
             }
+            Self::Run(verb) => runs::look(verb, object),
             Self::Written(before) => {
                 let version = text(object, &["metadata", "resourceVersion"]);
                 seen_if(version != before, || {

@@ -11,10 +11,12 @@ use crate::domain::health::health_of;
 use crate::domain::kind::ARGO;
 use crate::domain::node::Node;
 use crate::domain::object::{GroupKind, ObjectRef};
+use crate::domain::pipeline::is_run;
 use crate::domain::rollout::{Rollout, why_analysis, why_rollout};
 use crate::domain::status::Health;
 use crate::domain::why::why_all;
 use crate::engine::facts::{items, number, text};
+use crate::engine::pipelines;
 use crate::engine::pods;
 use crate::engine::session::Session;
 use crate::engine::transport::{Call, segment};
@@ -45,17 +47,24 @@ pub(super) async fn of(session: &Session, object: &ObjectRef) -> Result<Vec<Find
             let sentence = format!("it is {}: {}", run.phase.word(), run.message);
             findings.push(Finding::new(Severity::Info, sentence).about(object.clone()));
         }
+    } else if is_run(&object.kind) {
+        findings.extend(pipelines::why(session, object, &live).await);
+        return Ok(at_least_one(findings, object));
     } else if let Some(verdict) = health_of(&live).filter(|one| one.health != Health::Healthy) {
         let colon = if verdict.message.is_empty() { "" } else { ": " };
         let sentence = format!("it is {}{colon}{}", verdict.health.word(), verdict.message);
         findings.push(Finding::new(severity(verdict.health), sentence).about(object.clone()));
     }
     findings.extend(failing_pods(session, object).await);
+    Ok(at_least_one(findings, object))
+}
+
+fn at_least_one(mut findings: Vec<Finding>, object: &ObjectRef) -> Vec<Finding> {
     if findings.is_empty() {
         let sentence = "nothing is wrong with it as far as can be told";
         findings.push(Finding::new(Severity::Info, sentence).about(object.clone()));
     }
-    Ok(findings)
+    findings
 }
 
 /// The runs that the status of a Rollout names, as far as they are still there.

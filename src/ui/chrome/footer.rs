@@ -4,6 +4,9 @@
 use crate::app::commands::Command;
 use crate::app::screens::{Screen, rollouts};
 use crate::app::state::State;
+use crate::domain::pipeline::cron::cron_kind;
+use crate::domain::pipeline::runs_kind;
+use crate::domain::pipeline::template::is_template;
 use crate::ui::canvas::{Canvas, Span, span};
 use crate::ui::glyph;
 use crate::ui::theme::Role;
@@ -101,6 +104,17 @@ fn commands_of(screen: &Screen) -> Offered {
             (Command::Back, "back"),
         ],
         Screen::Kind(table) if table.view.kind == rollouts() => ROLLOUTS,
+        Screen::Kind(table) if table.view.kind == runs_kind() => RUNS,
+        Screen::Kind(table) if table.view.kind == cron_kind() => CRONS,
+        Screen::Kind(table) if is_template(&table.view.kind) => TEMPLATES,
+        Screen::Run(_) => RUN,
+        Screen::Flow(_) => &[
+            (Command::Open, "open"),
+            (Command::TestEvent, "test event"),
+            (Command::Replay, "replay"),
+            (Command::Yaml, "yaml"),
+            (Command::Back, "back"),
+        ],
         Screen::Kind(_) => &[
             (Command::Describe, "describe"),
             (Command::Yaml, "yaml"),
@@ -127,6 +141,36 @@ fn commands_of(screen: &Screen) -> Offered {
 }
 
 type Offered = &'static [(Command, &'static str)];
+
+const RUNS: Offered = &[
+    (Command::Open, "open"),
+    (Command::Logs, "logs"),
+    (Command::Resubmit, "run again"),
+    (Command::RetryRun, "retry"),
+    (Command::StopRun, "stop"),
+    (Command::FilterPrompt, "filter"),
+];
+const RUN: Offered = &[
+    (Command::ToggleGraph, "graph"),
+    (Command::Logs, "logs"),
+    (Command::ResumeRun, "resume"),
+    (Command::RetryRun, "retry"),
+    (Command::Resubmit, "run again"),
+    (Command::StopRun, "stop"),
+    (Command::Fold, "fold"),
+];
+const CRONS: Offered = &[
+    (Command::TriggerCron, "run now"),
+    (Command::SwitchCron, "suspend or resume"),
+    (Command::Yaml, "yaml"),
+    (Command::FilterPrompt, "filter"),
+];
+const TEMPLATES: Offered = &[
+    (Command::Submit, "submit"),
+    (Command::Describe, "describe"),
+    (Command::Yaml, "yaml"),
+    (Command::FilterPrompt, "filter"),
+];
 
 const APPLICATIONS: Offered = &[
     (Command::Sync, "sync"),

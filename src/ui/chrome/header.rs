@@ -121,7 +121,9 @@ fn push_metrics(spans: &mut Vec<Span<'_>>, state: &State) {
         | Screen::Kind(_)
         | Screen::Help(_)
         | Screen::Ledger(_)
-        | Screen::Dashboards(_) => false,
+        | Screen::Dashboards(_)
+        | Screen::Run(_)
+        | Screen::Flow(_) => false,
     };
     if let Some(freshness) = state.link.freshness_at(&SourceName::Prometheus)
         && (shows_numbers || matches!(freshness, Freshness::Stale { .. }))

@@ -8,6 +8,7 @@ use crate::domain::analysis::{AnalysisPhase, AnalysisRun};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::graph::TreeNode;
 use crate::domain::intent::Stage;
+use crate::domain::pipeline::{RunRow, why_run};
 use crate::domain::rollout::{Rollout, RolloutPhase, forecast, message_of};
 use crate::domain::status::{Freshness, Health};
 use crate::domain::why::why_row;
@@ -108,6 +109,14 @@ fn subject(state: &State) -> Option<Vec<Span<'_>>> {
             AlertItem::Alert(alert) => Some(vec![span(Role::Why, alert.summary().to_owned())]),
             AlertItem::Silence(_) => None,
         },
+        Screen::Run(screen) => {
+            let run = screen.run()?;
+            of_finding(why_run(run, now).first()?)
+        }
+        Screen::Flow(screen) => {
+            let flow = screen.flow.ready()?;
+            of_finding(flow.findings.first()?)
+        }
         Screen::Charts(screen) => {
             let panel = screen.current()?;
             match &panel.problem {
@@ -152,6 +161,13 @@ fn of_row(row: &Row, now: DateTime<Utc>) -> Option<Vec<Span<'static>>> {
     if let Some(run) = row.analysis_run() {
         return of_run(run);
     }
+    if let Some(run) = row.run() {
+        return of_pipeline(run);
+    }
+    if let Some(cron) = row.cron() {
+        let problem = (!cron.problem.is_empty()).then(|| cron.problem.to_string())?;
+        return Some(vec![span(Role::WhyError, problem)]);
+    }
     let verdict = row.generic()?.verdict.as_ref()?;
     if verdict.message.is_empty() || verdict.health == Health::Healthy {
         return None;
@@ -179,6 +195,19 @@ fn of_rollout(row: &Rollout, now: DateTime<Utc>) -> Option<Vec<Span<'static>>> {
         spans.push(span(Role::Text, format!(" · waits for {waits}")));
     }
     Some(spans)
+}
+
+fn of_pipeline(row: &RunRow) -> Option<Vec<Span<'static>>> {
+    let role = if row.phase.is_bad() {
+        Role::WhyError
+    } else {
+        Role::Why
+    };
+    let mut text = row.message.to_string();
+    if !row.failing.is_empty() {
+        text = format!("failed at {}: {text}", row.failing);
+    }
+    (!text.is_empty()).then(|| vec![span(role, text)])
 }
 
 fn of_run(run: &AnalysisRun) -> Option<Vec<Span<'static>>> {

@@ -35,6 +35,7 @@ pub(super) fn draw(
             left: screen.left,
             wrap: screen.wrap,
             timestamps: screen.timestamps,
+            origins: true,
             search: screen
                 .filter
                 .strip_prefix('!')

@@ -17,6 +17,8 @@ pub struct Log<'a> {
     pub left: usize,
     pub wrap: bool,
     pub timestamps: bool,
+    /// Whether lines of several containers say where they are from.
+    pub origins: bool,
     pub search: &'a str,
 }
 
@@ -53,7 +55,7 @@ impl Log<'_> {
             let stamp = at.format("%H:%M:%S%.3f ").to_string();
             row = after(row, canvas.put(row, &stamp, Role::LogTime));
         }
-        if !line.origin.is_empty() {
+        if self.origins && !line.origin.is_empty() {
             let origin = text::harmless(&line.origin);
             let origin = text::fit_middle(&origin, 24);
             row = after(row, canvas.put(row, &format!("{origin} "), Role::LogOrigin));
