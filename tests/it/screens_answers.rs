@@ -2,12 +2,15 @@
 
 use super::screens_delivery_data as delivery;
 use super::screens_fixtures::{ago, application, applications, object, text};
+use super::screens_runs_data as runs;
 use tiphys::domain::application::{Application, ApplicationDetail, HistoryEntry, ManagedResource};
 use tiphys::domain::finding::{Finding, Severity};
 use tiphys::domain::graph::{ResourceTree, TreeNode};
 use tiphys::domain::health::Verdict;
 use tiphys::domain::kind::ARGO;
 use tiphys::domain::object::{GroupKind, ObjectRef, Text, Uid};
+use tiphys::domain::pipeline::cron::cron_kind;
+use tiphys::domain::pipeline::runs_kind;
 use tiphys::domain::rows::{Column, Delta, ObjectRow, Rows};
 use tiphys::domain::status::{Health, SyncStatus};
 use tiphys::engine::protocol::{
@@ -79,6 +82,16 @@ pub(crate) fn answer_topic(generation: Generation, ticket: Ticket, topic: &Topic
             ticket,
             board: Box::new(delivery::alerts()),
         }],
+        Topic::Run(object) => vec![Update::Run {
+            generation,
+            ticket,
+            detail: runs::detail_of(object).map(Box::new),
+        }],
+        Topic::EventFlow => vec![Update::EventFlow {
+            generation,
+            ticket,
+            flow: Box::new(runs::flow()),
+        }],
     }
 }
 
@@ -105,6 +118,7 @@ pub(crate) fn answer(what: &Fetch) -> Result<Answer, Finding> {
         Fetch::Access { .. } => Ok(Answer::Access(Vec::new())),
         Fetch::Contexts => Ok(Answer::Contexts(contexts())),
         Fetch::Kinds => Ok(Answer::Kinds(kinds())),
+        Fetch::Template { object } => Ok(Answer::Template(Box::new(runs::template(object)))),
         Fetch::Query { .. }
         | Fetch::Values { .. }
         | Fetch::Dashboards { .. }
@@ -137,6 +151,18 @@ fn row(kind: (&str, &str), name: &str, cells: &[&str]) -> ObjectRow {
 }
 
 fn rows_of(kind: &GroupKind) -> Rows {
+    if *kind == runs_kind() {
+        return Rows::Runs(runs::rows());
+    }
+    if *kind == cron_kind() {
+        return Rows::CronRuns(runs::crons());
+    }
+    if runs::is_template(kind) {
+        return Rows::Objects {
+            columns: Some(vec![column("Age", false)]),
+            rows: vec![row((&kind.group, &kind.kind), "ci", &["2h"])],
+        };
+    }
     if kind.is(ARGO, "Application") {
         return Rows::Applications(applications());
     }

@@ -1,3 +1,5 @@
+//! PipelineRuns and TaskRuns on the wire, as the cockpit reads them.
+
 use super::*;
 use crate::domain::pipeline::NodeKind;
 use crate::domain::pipeline::graph::RunGraph;

@@ -1,3 +1,5 @@
+//! Workflows and schedules on the wire, as the cockpit reads them.
+
 use super::*;
 use crate::domain::pipeline::graph::{Cell, RunGraph};
 use crate::domain::pipeline::tree::RunTree;
