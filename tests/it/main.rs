@@ -25,6 +25,7 @@ mod engine_faults;
 mod engine_metrics;
 mod engine_platforms;
 mod engine_rollouts;
+mod engine_runs;
 mod health_oracle;
 mod licences;
 mod oracles;

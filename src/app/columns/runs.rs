@@ -15,13 +15,13 @@ pub(super) fn columns(namespaced: Shown, detail: Detail) -> Vec<ColumnSpec> {
         columns.push(ColumnSpec::new(Id::Namespace, "NAMESPACE", 6, 24, 6));
     }
     columns.push(ColumnSpec::new(Id::Name, "NAME", 14, 44, 0));
-    columns.push(ColumnSpec::new(Id::System, "SYSTEM", 6, 8, 5));
-    columns.push(ColumnSpec::new(Id::Health, "PHASE", 11, 22, 0).glyph());
-    columns.push(ColumnSpec::new(Id::Step, "STEPS", 5, 9, 1));
-    columns.push(ColumnSpec::new(Id::Duration, "TOOK", 6, 14, 1));
+    columns.push(ColumnSpec::new(Id::System, "SYSTEM", 8, 8, 5));
+    columns.push(ColumnSpec::new(Id::Health, "PHASE", 11, 11, 0).glyph());
+    columns.push(ColumnSpec::new(Id::Step, "STEPS", 6, 9, 1));
+    columns.push(ColumnSpec::new(Id::Duration, "TOOK", 12, 15, 1));
     columns.push(ColumnSpec::new(Id::Revision, "COMMIT", 7, 16, 2));
-    columns.push(ColumnSpec::new(Id::Trigger, "TRIGGER", 8, 26, 3));
-    columns.push(ColumnSpec::new(Id::Message, "SAYS", 12, 60, 4));
+    columns.push(ColumnSpec::new(Id::Trigger, "TRIGGER", 14, 28, 3));
+    columns.push(ColumnSpec::new(Id::Message, "SAYS", 20, 70, 4));
     if detail == Detail::Wide {
         columns.push(ColumnSpec::new(Id::Source, "FROM", 10, 40, 7));
         columns.push(ColumnSpec::new(Id::Images, "IMAGE", 12, 40, 8));
@@ -56,7 +56,7 @@ pub(super) fn cron_columns(namespaced: Shown, detail: Detail) -> Vec<ColumnSpec>
 pub(super) fn cell(row: &RunRow, column: ColumnId, now: DateTime<Utc>) -> Cow<'_, str> {
     match column {
         ColumnId::System => Cow::Borrowed(row.system.word()),
-        ColumnId::Health => Cow::Borrowed(row.status_words()),
+        ColumnId::Health => Cow::Borrowed(row.phase.word()),
         ColumnId::Step => Cow::Owned(progress_text(row)),
         ColumnId::Duration => Cow::Owned(took_text(row, now)),
         ColumnId::Revision => Cow::Owned(short_revision(&row.commit.revision)),
@@ -140,13 +140,22 @@ pub fn took_text(row: &RunRow, now: DateTime<Utc>) -> String {
 
 /// What went wrong and where, else the system's message.
 fn says(row: &RunRow) -> String {
-    if row.failing.is_empty() || !row.phase.is_bad() {
-        return row.message.to_string();
+    let mut words: Vec<&str> = Vec::new();
+    // `Failed (PipelineRunTimeout)`: the phase stands in its own column.
+    let inside = row.status.split_once('(').map(|(_, inside)| inside);
+    let reason = inside.map_or("", |inside| inside.trim_end_matches(')'));
+    if reason != row.phase.word() {
+        words.push(reason);
     }
-    if row.message.is_empty() || row.message.starts_with("child '") {
-        return format!("at {}", row.failing);
+    let at = format!("at {}", row.failing);
+    if row.phase.is_bad() && !row.failing.is_empty() {
+        words.push(&at);
     }
-    format!("at {}: {}", row.failing, row.message)
+    if words.iter().all(|word| word.is_empty()) || !row.message.starts_with("child '") {
+        words.push(&row.message);
+    }
+    words.retain(|word| !word.is_empty());
+    words.join(": ")
 }
 
 /// Returns the schedules with their time zone.

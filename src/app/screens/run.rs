@@ -228,10 +228,13 @@ impl RunScreen {
         self.moved = true;
         match self.view {
             RunView::Tree => {
-                self.view = RunView::Graph;
                 let here = self.current_index();
-                if here.is_none_or(|at| self.graph.place_of(at).is_none()) {
-                    self.move_in_graph((0, 0));
+                self.view = RunView::Graph;
+                let nodes = self.run().map(|run| &*run.nodes).unwrap_or_default();
+                let stand_in = here.and_then(|at| self.graph.stand_in(at, nodes));
+                match stand_in {
+                    Some(_) => self.point_at(stand_in),
+                    None => self.move_in_graph((0, 0)),
                 }
             }
             RunView::Graph => {

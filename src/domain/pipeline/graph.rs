@@ -5,6 +5,7 @@
 //! An edge that passes columns runs through them on a row of its own, so that every line that is
 //! drawn means an edge.
 
+use super::tree::order_key;
 use super::{NodeKind, Phase, RunDetail, RunNode};
 use std::collections::{HashMap, HashSet};
 
@@ -50,6 +51,18 @@ impl RunGraph {
             })
     }
 
+    /// Returns the node that stands for another one: itself, or the retry that it is an attempt of.
+    pub fn stand_in(&self, node: u32, nodes: &[RunNode]) -> Option<u32> {
+        if self.place_of(node).is_some() {
+            return Some(node);
+        }
+        let mut retries = nodes.iter().enumerate();
+        let found = retries
+            .find(|(_, other)| other.kind == NodeKind::Retry && other.children.contains(&node));
+        let found = u32::try_from(found?.0).ok()?;
+        self.place_of(found).map(|_| found)
+    }
+
     /// Returns the node beside a place: the nearest in the next column to the left or right, or the
     /// next one up or down.
     pub fn neighbour(&self, from: u32, (right, down): (isize, isize)) -> Option<u32> {
@@ -87,7 +100,7 @@ impl RunGraph {
     }
 }
 
-/// Which nodes are shown, in the order reported. Attempts stand behind their retry.
+/// Which nodes are shown, in the order of the tree. Attempts stand behind their retry.
 fn shown(nodes: &[RunNode]) -> Vec<u32> {
     let of_retries: HashSet<u32> = nodes
         .iter()
@@ -102,7 +115,9 @@ fn shown(nodes: &[RunNode]) -> Vec<u32> {
         let own = carried_out && !of_retries.contains(&number) && !omitted;
         (retry || own).then_some(number)
     });
-    shown.collect()
+    let mut shown: Vec<u32> = shown.collect();
+    shown.sort_by_key(|at| nodes.get(*at as usize).map(order_key));
+    shown
 }
 
 /// A retry of a whole group is looked through; one of single Pods is a node.

@@ -123,9 +123,10 @@ fn leads_back(parents: &[Option<u32>], from: u32, wanted: u32) -> bool {
     false
 }
 
-type OrderKey<'node> = (i64, u64, u32, &'node str);
+pub(super) type OrderKey<'node> = (i64, u64, u32, &'node str);
 
-fn order_key(node: &RunNode) -> OrderKey<'_> {
+/// Orders siblings: by start, then by the number of their item, then by name.
+pub(super) fn order_key(node: &RunNode) -> OrderKey<'_> {
     // Who has not begun comes last.
     let start = node.started.map_or(i64::MAX, |at| at.timestamp_millis());
     (start, item_number(&node.label), node.order, &node.label)

@@ -9,12 +9,12 @@ use chrono::{DateTime, Utc};
 pub fn why_run(detail: &RunDetail, now: DateTime<Utc>) -> Vec<Finding> {
     let row = &detail.row;
     let mut findings = Vec::new();
+    let failing = detail.failing().and_then(|at| detail.nodes.get(at));
+    if let Some(node) = failing.filter(|node| node.kind.is_executed()) {
+        findings.push(failed_node(node, detail));
+    }
     if row.phase.is_bad() || row.phase == Phase::Cancelled {
         findings.push(ended_badly(row));
-    }
-    let failing = detail.failing().and_then(|at| detail.nodes.get(at));
-    if let Some(node) = failing.filter(|node| node.kind != NodeKind::Steps) {
-        findings.push(failed_node(node, detail));
     }
     for node in detail.waiting() {
         findings.push(waiting_node(node, now));

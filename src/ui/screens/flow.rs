@@ -117,14 +117,8 @@ fn corner(flow: &EventFlow) -> Vec<Span<'static>> {
 }
 
 fn foot(flow: &EventFlow) -> Vec<Span<'static>> {
-    let finding = flow.findings.first().map(|one| one.sentence.to_string());
-    let text = finding.or_else(|| {
-        let why = flow.without_webhooks.as_ref()?;
-        Some(format!("webhooks: {why}"))
-    });
-    let warns = !flow.findings.is_empty();
-    let role = if warns { Role::Warning } else { Role::Muted };
-    text.map(|text| span(role, format!(" {text} ")))
+    let text = flow.without_webhooks.as_ref();
+    text.map(|why| span(Role::Muted, format!(" webhooks: {why} ")))
         .into_iter()
         .collect()
 }
@@ -438,8 +432,8 @@ fn lines_of(item: &FlowItem<'_>, now: DateTime<Utc>) -> Vec<Fact> {
             for line in &one.outcome {
                 say("outcome", line.to_string());
             }
-            for line in one.payload.lines().take(40) {
-                say("payload", line.to_owned());
+            for (at, line) in one.payload.lines().take(40).enumerate() {
+                say(if at == 0 { "payload" } else { "" }, line.to_owned());
             }
             for (name, value) in &one.headers {
                 say("header", format!("{name}: {value}"));

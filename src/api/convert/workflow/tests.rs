@@ -153,8 +153,8 @@ fn the_last_attempt_of_a_retry_is_where_to_look() {
     assert_eq!(
         sentences,
         [
-            "it ended as Failed: No more retries left",
-            "step `w(1)` Failed, exit code 137, after 1 retries"
+            "step `w(1)` Failed, exit code 137, after 1 retries",
+            "it ended as Failed: No more retries left"
         ]
     );
 }

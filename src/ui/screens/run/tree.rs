@@ -3,7 +3,7 @@
 use super::{glyph_of, role_of};
 use crate::app::screens::RunScreen;
 use crate::domain::pipeline::tree::TreeLine;
-use crate::domain::pipeline::{NodeKind, Phase, RunDetail, RunNode};
+use crate::domain::pipeline::{NodeKind, Nodes, Phase, RunDetail, RunNode};
 use crate::domain::rollout::span_text;
 use crate::ui::canvas::{Canvas, row_of, span};
 use crate::ui::glyph;
@@ -44,7 +44,11 @@ pub(super) fn draw(
     if rows.is_empty() {
         let row = row_of(area, 1);
         let row = Rect::new(row.x + 2, row.y, row.width.saturating_sub(2), row.height);
-        canvas.put(row, "no step so far", Role::Muted);
+        let word = match run.row.nodes {
+            Nodes::Inline | Nodes::Compressed => "no step so far",
+            Nodes::Offloaded | Nodes::Unreadable(_) => "its steps cannot be seen from here",
+        };
+        canvas.put(row, word, Role::Muted);
     }
 }
 
