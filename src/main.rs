@@ -112,7 +112,9 @@ impl Setup {
                 let live = Arc::new(self.live());
                 let clock = live.clock();
                 let mut session = self.session(live).await?;
-                if report::metrics::knows(&get.kind) {
+                if report::flow::knows(&get.kind) {
+                    report::flow::get(&mut session, &get, clock.now(), &mut out).await?;
+                } else if report::metrics::knows(&get.kind) {
                     report::metrics::get(&mut session, &get, clock.now(), &mut out).await?;
                     return Ok(Ending::Done);
                 }

@@ -6,6 +6,7 @@
 pub mod act;
 pub mod doctor;
 pub mod documents;
+pub mod flow;
 pub mod get;
 pub mod lists;
 pub mod metrics;

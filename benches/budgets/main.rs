@@ -131,6 +131,8 @@ fn measure(
     cockpit.key("\u{1b}");
     cockpit.settle();
 
+    measure_run(table, &mut cockpit);
+
     let before = (Usage::of(pid), server.requests(), cockpit.written());
     cockpit.listen(Duration::from_secs(idle));
     let after = (Usage::of(pid), server.requests(), cockpit.written());
@@ -182,6 +184,26 @@ fn measure(
     cockpit.key(":");
     cockpit.key("q");
     cockpit.key("\r");
+}
+
+/// A run of many steps opens and scrolls; then the cockpit is where it was before.
+fn measure_run(table: &mut Table, cockpit: &mut Terminal) {
+    for letter in ":open wf/argocd/fan-out".chars() {
+        cockpit.key(&letter.to_string());
+    }
+    let last = format!("each({}:", server::NODES - 1);
+    let opened = cockpit.open("\r", |screen| screen.contains("each(0:item-0)"));
+    let what = format!("open a run of {} steps, ms", server::NODES);
+    table.row(&what, opened, 100.0);
+    let mut worst: f64 = 0.0;
+    for key in ["j"; 80].iter().chain(&["\u{6}"; 20]) {
+        worst = worst.max(cockpit.key(key).0);
+    }
+    table.row("scroll it, ms (worst)", worst, 8.0);
+    let end = cockpit.open("G", |screen| screen.contains(&last));
+    table.row("to its last step, ms", end, 8.0);
+    cockpit.key("\u{1b}");
+    cockpit.settle();
 }
 
 /// What was measured beside what is allowed.

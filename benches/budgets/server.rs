@@ -109,6 +109,62 @@ async fn fill(client: &kube::Client, count: usize) {
     for number in 0..count {
         post(client, PATH, &application(number)).await;
     }
+    define(client, "argoproj.io", ("Workflow", "workflows")).await;
+    let workflows = "/apis/argoproj.io/v1alpha1/namespaces/argocd/workflows";
+    post(client, workflows, &workflow(NODES)).await;
+}
+
+/// How many steps the Workflow has.
+pub(crate) const NODES: usize = 2_000;
+
+/// Defines a kind whose objects may hold anything.
+async fn define(client: &kube::Client, group: &str, (kind, plural): (&str, &str)) {
+    let crd = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("{plural}.{group}")},
+        "spec": {"group": group, "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural, "singular": kind.to_lowercase()},
+            "versions": [{"name": "v1alpha1", "served": true, "storage": true, "schema":
+                {"openAPIV3Schema": {"type": "object",
+                    "x-kubernetes-preserve-unknown-fields": true}}}]}});
+    let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    post(client, path, &crd).await;
+}
+
+/// A Workflow that fans out: one step plans, many work, one gathers.
+fn workflow(count: usize) -> Value {
+    let mut nodes = serde_json::Map::new();
+    let works: Vec<String> = (0..count).map(|at| format!("fan-out-{at}")).collect();
+    let mut node = |id: &str, label: String, kind: &str, children: &[String]| {
+        let boundary = if id == "fan-out" { "" } else { "fan-out" };
+        let node = json!({"id": id, "name": id, "displayName": label, "type": kind,
+            "phase": "Succeeded", "boundaryID": boundary, "children": children,
+            "templateName": "work", "templateScope": "local/fan-out", "progress": "1/1",
+            "startedAt": "2026-10-01T10:00:00Z", "finishedAt": "2026-10-01T10:00:42Z",
+            "inputs": {"parameters": [{"name": "item", "value": id}]},
+            "outputs": {"exitCode": "0", "artifacts": [{"name": "main-logs", "s3": {"key": id}}]},
+            "resourcesDuration": {"cpu": 40, "memory": 400}, "hostNodeName": "node-1"});
+        let _none = nodes.insert(id.to_owned(), node);
+    };
+    node("fan-out", "fan-out".to_owned(), "DAG", &["plan".to_owned()]);
+    node("plan", "plan".to_owned(), "Pod", &["each".to_owned()]);
+    node("each", "each".to_owned(), "TaskGroup", &works);
+    for (at, id) in works.iter().enumerate() {
+        node(
+            id,
+            format!("each({at}:item-{at})"),
+            "Pod",
+            &["gather".to_owned()],
+        );
+    }
+    node("gather", "gather".to_owned(), "Pod", &[]);
+    json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow",
+        "metadata": {"name": "fan-out", "namespace": "argocd"},
+        "spec": {"entrypoint": "main"},
+        "status": {"phase": "Succeeded", "progress": format!("{count}/{count}"),
+            "startedAt": "2026-10-01T10:00:00Z", "finishedAt": "2026-10-01T10:10:00Z",
+            "nodes": nodes}})
 }
 
 async fn post(client: &kube::Client, path: &str, body: &Value) {

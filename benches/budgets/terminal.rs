@@ -155,6 +155,19 @@ impl Terminal {
     }
 }
 
+impl Terminal {
+    /// Presses a key; returns the milliseconds until the screen is as wanted.
+    pub(crate) fn open(&mut self, key: &str, wanted: impl Fn(&str) -> bool) -> f64 {
+        self.settle();
+        let pressed = milliseconds(self.started.elapsed());
+        self.input
+            .write_all(key.as_bytes())
+            .and_then(|()| self.input.flush())
+            .expect("it reads");
+        self.until(wanted) - pressed
+    }
+}
+
 impl Drop for Terminal {
     fn drop(&mut self) {
         let _killed = self.child.kill().is_ok();

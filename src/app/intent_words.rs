@@ -159,7 +159,7 @@ pub const INTENT_WORDS: &[IntentWord] = &[
         &["event", "payload"],
         "test-event eventsource/argo-events/git event=push payload={}",
     ),
-    word("replay", false, &[], "replay 00000042"),
+    word("replay", false, &[], "replay r00042"),
     word("restart", false, &[], "restart deployment/shop/api"),
     word(
         "scale",

@@ -8,6 +8,7 @@ use crate::domain::application::{Application, OperationView};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::kind::ARGO;
 use crate::domain::object::{ObjectRef, Text};
+use crate::domain::pipeline::runs_kind;
 use crate::domain::rows::Column;
 use crate::engine::protocol::{Answer, Fetch, KindEntry};
 use crate::store::Row;
@@ -43,11 +44,18 @@ pub async fn run(
     let single = query.get.name.is_some();
     let full = matches!(query.get.output, Output::Yaml | Output::Json)
         && single
-        && !["applications", "rollouts", "analysisruns"].contains(&&*entry.plural);
+        && !["applications", "rollouts", "analysisruns", "runs"].contains(&&*entry.plural);
     if single && !query.get.watch && entry.kind.is(ARGO, "Rollout") {
         let objects: Vec<ObjectRef> = rows.iter().map(|row| row.object().clone()).collect();
         for object in objects {
             rollouts::detail(session, object, (query.get.output, now()), out).await?;
+        }
+        return Ok(());
+    }
+    if single && !query.get.watch && entry.kind == runs_kind() {
+        let objects: Vec<ObjectRef> = rows.iter().map(|row| row.object().clone()).collect();
+        for object in objects {
+            runs::detail(session, object, (query.get.output, now()), out).await?;
         }
         return Ok(());
     }

@@ -3,11 +3,21 @@
 //! Members are only ever added; words are those of Argo Workflows and Tekton.
 
 use super::documents::{finding, path};
+use super::session::Session;
+use super::{ReportError, write_json, write_yaml};
 use crate::app::columns::{progress_text, schedule_text, took_text};
+use crate::cli::Output;
 use crate::domain::age::age_text;
-use crate::domain::pipeline::{CronRun, RunRow, Trigger};
+use crate::domain::object::ObjectRef;
+use crate::domain::pipeline::tree::RunTree;
+use crate::domain::pipeline::{CronRun, Parameter, RunDetail, RunNode, RunRow, Trigger, why_run};
+use crate::domain::rollout::span_text;
+use crate::engine::protocol::{Request, Topic, Update};
+use crate::ui::text::harmless;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use std::io::Write;
+use std::time::Duration;
 
 /// Headings of [`run_cells`].
 pub const RUN_COLUMNS: [&str; 9] = [
@@ -134,4 +144,122 @@ pub fn cron(row: &CronRun, now: DateTime<Utc>) -> Value {
         "problem": &*row.problem,
         "findings": row.findings.iter().map(finding).collect::<Vec<_>>(),
     })
+}
+
+/// How long a run is given to become known.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Prints one run with its steps.
+pub async fn detail(
+    session: &mut Session,
+    object: ObjectRef,
+    (output, now): (Output, DateTime<Utc>),
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
+    let detail = first(session, object).await?;
+    match output {
+        Output::Json => write_json(out, &document(&detail, now))?,
+        Output::Yaml => write_yaml(out, &document(&detail, now))?,
+        Output::Name => writeln!(out, "{}", path(&detail.row.object))?,
+        Output::Table | Output::Wide => print(&detail, now, out)?,
+    }
+    Ok(())
+}
+
+async fn first(session: &mut Session, object: ObjectRef) -> Result<RunDetail, ReportError> {
+    let ours = session.ticket();
+    let topic = Topic::Run(object);
+    session
+        .send(Request::Subscribe {
+            ticket: ours,
+            topic,
+        })
+        .await?;
+    loop {
+        let update = session.next(PATIENCE).await?;
+        match update {
+            Update::Run { ticket, detail, .. } if ticket == ours => {
+                session.send(Request::Unsubscribe { ticket: ours }).await?;
+                let gone = || ReportError::Usage(String::from("the run is gone"));
+                return detail.map(|detail| *detail).ok_or_else(gone);
+            }
+            other => session.take(other)?,
+        }
+    }
+}
+
+/// Returns a run with everything that is known of its steps.
+pub fn document(detail: &RunDetail, now: DateTime<Utc>) -> Value {
+    let mut document = run(&detail.row, now);
+    document["parameters"] = detail.parameters.iter().map(parameter).collect();
+    document["outputs"] = detail.outputs.iter().map(parameter).collect();
+    document["nodes"] = detail.nodes.iter().map(node).collect();
+    document["findings"] = detail.findings.iter().map(finding).collect();
+    document["why"] = why_run(detail, now).iter().map(finding).collect();
+    document
+}
+
+fn parameter(one: &Parameter) -> Value {
+    json!({ "name": &*one.name, "value": one.value.as_deref(), "default": one.default.as_deref() })
+}
+
+fn node(node: &RunNode) -> Value {
+    json!({
+        "id": &*node.id, "name": &*node.name, "label": &*node.label, "type": node.kind.word(),
+        "phase": node.phase.word(), "message": &*node.message, "template": &*node.template,
+        "started": node.started, "finished": node.finished, "exitCode": node.exit_code,
+        "retries": node.retries, "children": node.children, "boundary": node.boundary,
+        "pod": node.pod.as_ref().map(path), "podGone": node.pod_gone,
+        "inputs": node.inputs.iter().map(parameter).collect::<Vec<_>>(),
+        "outputs": node.outputs.iter().map(parameter).collect::<Vec<_>>(),
+    })
+}
+
+fn print(detail: &RunDetail, now: DateTime<Utc>, out: &mut dyn Write) -> Result<(), ReportError> {
+    let row = &detail.row;
+    let mut field = |name: &str, text: &str| -> Result<(), ReportError> {
+        if !text.is_empty() {
+            writeln!(out, "{name:<10} {}", harmless(text))?;
+        }
+        Ok(())
+    };
+    field("Name", &row.object.name)?;
+    field(
+        "Namespace",
+        row.object.namespace.as_deref().unwrap_or_default(),
+    )?;
+    let colon = if row.message.is_empty() { "" } else { ": " };
+    field(
+        "Status",
+        &format!("{}{colon}{}", row.status_words(), row.message),
+    )?;
+    field("Steps", &progress_text(row))?;
+    field("Took", &took_text(row, now))?;
+    field("Commit", &row.commit.revision)?;
+    field("Of", &row.commit.repository)?;
+    field("Trigger", &row.trigger.words())?;
+    for one in &detail.parameters {
+        let value = one.value.as_deref().unwrap_or_default();
+        field("Parameter", &format!("{}={value}", one.name))?;
+    }
+    let tree = RunTree::of(&detail.nodes);
+    let cells: Vec<Vec<String>> = tree
+        .lines(&detail.nodes, &|_| false)
+        .iter()
+        .filter_map(|line| {
+            let node = detail.nodes.get(line.node as usize)?;
+            Some(vec![
+                format!("{}{}", line.prefix, node.label),
+                node.phase.word().to_owned(),
+                node.duration(now).map(span_text).unwrap_or_default(),
+                node.message.to_string(),
+            ])
+        })
+        .collect();
+    writeln!(out)?;
+    super::table::write(out, &["STEP", "PHASE", "TOOK", "MESSAGE"], &cells)?;
+    for finding in why_run(detail, now) {
+        writeln!(out, "\n{}", super::sentence(&finding))?;
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@ use super::ReportError;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::kind;
 use crate::domain::object::{Cluster, GroupKind, ObjectRef, Text};
+use crate::domain::pipeline::runs_kind;
 use crate::domain::status::Freshness;
 use crate::engine::platform::Platform;
 use crate::engine::protocol::{
@@ -210,11 +211,30 @@ impl Session {
             }
         };
         let entry = self.kind_named(word).await?;
-        Ok(ObjectRef {
+        let object = ObjectRef {
             cluster: self.cluster(),
             kind: entry.kind,
             namespace: namespace.filter(|_| entry.namespaced).map(Text::from),
             name: Text::from(name),
+        };
+        if object.kind == runs_kind() {
+            return self.run(object).await;
+        }
+        Ok(object)
+    }
+
+    /// Finds which system a run is of that was only called a run.
+    async fn run(&mut self, named: ObjectRef) -> Result<ObjectRef, ReportError> {
+        self.watch(&runs_kind()).await?;
+        let table = self.store.table(&runs_kind());
+        let mut rows = table.into_iter().flat_map(|table| table.rows());
+        let found = rows.find(|row| {
+            let object = row.object();
+            object.name == named.name && object.namespace == named.namespace
+        });
+        found.map(|row| row.object().clone()).ok_or_else(|| {
+            let sentence = format!("there is no run `{}`", named.path());
+            Finding::new(Severity::Error, sentence).into()
         })
     }
 }

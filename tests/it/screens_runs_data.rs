@@ -323,16 +323,21 @@ pub(crate) fn flow() -> EventFlow {
           "triggers": [{"template": {"name": "run", "k8s": {"operation": "create", "source":
             {"resource": {"kind": "PipelineRun", "metadata": {"generateName": "ci-"}}}}}}]}});
     let webhooks = webhooks(&json!({"items": [
-        {"id": "00000042", "time": at(200), "eventSource": "git", "event": "push", "code": 200,
-            "method": "POST", "path": "/push", "headers": {"X-Gitea-Event": "push"},
-            "outcome": ["demo-app/build fired", "made Workflow ci-x7k2p"],
-            "body": {"ref": "refs/heads/main", "after": "3f2a91c4d5"}},
-        {"id": "00000041", "time": at(900), "eventSource": "git", "event": "push", "code": 200,
-            "method": "POST", "path": "/push", "headers": {"X-Gitea-Event": "push"}, "dropped": true,
-            "outcome": "demo-app: `body.ref` is refs/heads/feature, not refs/heads/main",
-            "body": {"ref": "refs/heads/feature"}},
-        {"id": "00000040", "time": at(1_800), "code": 401, "method": "POST", "path": "/push",
-            "headers": {"X-GitHub-Event": "push"}, "outcome": "the signature does not match"}]}));
+        {"id": "r00042", "at": at(200), "eventSource": "git", "event": "push", "kind": "webhook",
+            "request": {"status": 200, "answer": "success", "method": "POST", "path": "/push",
+                "headers": {"x-gitea-event": "push"},
+                "body": "{\"ref\": \"refs/heads/main\", \"after\": \"3f2a91c4d5\"}"},
+            "consequences": [{"sensor": "demo-app", "of": "build", "outcome": "fired",
+                "object": {"kind": "Workflow", "name": "ci-x7k2p"}}]},
+        {"id": "r00041", "at": at(900), "eventSource": "git", "event": "push", "kind": "webhook",
+            "request": {"status": 200, "answer": "success", "method": "POST", "path": "/push",
+                "headers": {"x-gitea-event": "push"},
+                "body": "{\"ref\": \"refs/heads/feature\"}"},
+            "consequences": [{"sensor": "demo-app", "of": "push", "outcome": "dropped",
+                "why": "`body.ref` is refs/heads/feature, not refs/heads/main"}]},
+        {"id": "r00040", "at": at(1_800), "eventSource": "git", "kind": "webhook",
+            "request": {"status": 401, "answer": "the signature does not match",
+                "method": "POST", "path": "/push", "headers": {"x-github-event": "push"}}}]}));
     let run = rows().remove(0);
     let made = Made {
         object: run.object,

@@ -272,7 +272,7 @@ fn a_test_event_goes_to_the_event_under_the_cursor_and_a_webhook_is_replayed() {
     assert_eq!(
         at_end,
         RunVerb::Replay {
-            id: "00000040".into()
+            id: "r00040".into()
         }
     );
 }

@@ -295,57 +295,95 @@ pub fn webhooks(value: &Value) -> Vec<Webhook> {
 }
 
 fn webhook(value: &Value) -> Webhook {
-    let time = text(value, &["time"]);
-    let headers: Vec<(Text, Text)> = members(at(value, &["headers"]))
+    let request = at(value, &["request"]);
+    let of_request = |name: &str| scalar(request.and_then(|request| at(request, &[name])));
+    let headers: Vec<(Text, Text)> = members(request.and_then(|one| at(one, &["headers"])))
         .map(|(name, value)| (name.into(), first(value)))
         .collect();
     let header = |wanted: &str| {
         let found = headers
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-        found
-            .map(|(_, value)| Text::clone(value))
-            .unwrap_or_else(|| "".into())
+        found.map_or_else(|| "".into(), |(_, value)| Text::clone(value))
     };
-    let event = ["x-github-event", "x-gitea-event", "x-gitlab-event"];
-    let event = event
-        .iter()
-        .map(|name| header(name))
-        .find(|one| !one.is_empty());
-    let outcome = at(value, &["outcome"]);
-    let outcome: Vec<Text> = match outcome {
-        Some(Value::Array(lines)) => lines.iter().map(|line| scalar(Some(line))).collect(),
-        Some(other) => vec![scalar(Some(other))],
-        None => Vec::new(),
+    let named = ["x-github-event", "x-gitea-event", "x-gitlab-event"];
+    let named = named.iter().map(|name| header(name));
+    let named = named.into_iter().find(|one| !one.is_empty());
+    let source = text(value, &["eventSource"]);
+    let event = text(value, &["event"]);
+    let to = if event.is_empty() {
+        Text::clone(&source)
+    } else {
+        format!("{source}/{event}").into()
     };
-    let code: u16 = text(value, &["code"]).parse().unwrap_or_default();
-    let to = [text(value, &["eventSource"]), text(value, &["event"])];
-    let to: Vec<&str> = to
-        .iter()
-        .map(|word| &**word)
-        .filter(|word| !word.is_empty())
-        .collect();
-    let dropped = at(value, &["dropped"]).and_then(Value::as_bool);
+    let code: u16 = of_request("status").parse().unwrap_or_default();
+    let consequences = list(value, &["consequences"]);
+    let (outcome, dropped) = outcome_of(consequences, (code, &of_request("answer")));
+    let payload = match request {
+        Some(_) => of_request("body"),
+        None => scalar(at(value, &["data"])),
+    };
+    let time = text(value, &["at"]);
     Webhook {
         id: text(value, &["id"]),
         at: DateTime::parse_from_rfc3339(&time)
             .ok()
             .map(|at| at.with_timezone(&Utc)),
-        to: to.join("/").into(),
-        method: or(text(value, &["method"]), "POST"),
-        path: text(value, &["path"]),
-        event: event.unwrap_or_else(|| "".into()),
+        to,
+        method: of_request("method"),
+        path: of_request("path"),
+        event: named.unwrap_or_else(|| text(value, &["kind"])),
         code,
         outcome,
-        dropped: dropped.unwrap_or(code >= 300),
-        payload: match at(value, &["body"]) {
-            Some(Value::String(body)) => body.as_str().into(),
-            Some(other) => serde_json::to_string_pretty(other)
-                .unwrap_or_default()
-                .into(),
-            None => "".into(),
-        },
+        dropped,
+        payload: pretty(&payload),
         headers,
+    }
+}
+
+/// What an event came to, in words, and whether nothing came of it.
+fn outcome_of(consequences: &[Value], (code, answer): (u16, &str)) -> (Vec<Text>, bool) {
+    if code >= 300 {
+        return (vec![answer.into()], true);
+    }
+    if consequences.is_empty() {
+        return (vec!["nobody listens to it".into()], false);
+    }
+    let told = consequences.iter().map(|one| {
+        let sensor = text(one, &["sensor"]);
+        let of = text(one, &["of"]);
+        let why = text(one, &["why"]);
+        let colon = if why.is_empty() { "" } else { ": " };
+        let words = match &*text(one, &["outcome"]) {
+            "fired" => {
+                let made = at(one, &["object"]);
+                let made = made.map(|made| {
+                    let (kind, name) = (text(made, &["kind"]), text(made, &["name"]));
+                    format!(" and made {kind} {name}")
+                });
+                format!("{sensor}/{of} fired{}", made.unwrap_or_default())
+            }
+            "dropped" => format!("{sensor}/{of} dropped it{colon}{why}"),
+            "waiting" => format!("{sensor}/{of} waits for other events{colon}{why}"),
+            other => format!("{sensor}/{of} {other}{colon}{why}"),
+        };
+        words.into()
+    });
+    let went_on = consequences
+        .iter()
+        .any(|one| matches!(&*text(one, &["outcome"]), "fired" | "waiting"));
+    (told.collect(), !went_on)
+}
+
+/// JSON on several lines; anything else as it is.
+fn pretty(payload: &Text) -> Text {
+    let read: Result<Value, _> = serde_json::from_str(payload);
+    match read {
+        Ok(value @ (Value::Object(_) | Value::Array(_))) => {
+            let text = serde_json::to_string_pretty(&value);
+            text.map_or_else(|_| Text::clone(payload), Into::into)
+        }
+        Ok(_) | Err(_) => Text::clone(payload),
     }
 }
 
@@ -429,16 +467,33 @@ mod tests {
     #[test]
     fn webhooks_come_newest_first_with_what_became_of_them() {
         let read = webhooks(&json!({"items": [
-            {"id": "1", "time": "2026-01-01T00:00:00Z", "code": 200, "eventSource": "git",
-             "event": "push", "outcome": ["ci/build fired"], "headers": {"X-GitHub-Event": ["push"]}},
-            {"id": "2", "time": "2026-01-01T00:00:05Z", "code": 401, "outcome": "bad signature",
-             "body": {"a": 1}}]}));
+            {"id": "r00001", "at": "2026-01-01T00:00:00Z", "eventSource": "git", "event": "push",
+             "kind": "webhook", "request": {"status": 200, "headers": {"x-github-event": "push"}},
+             "consequences": [{"sensor": "ci", "of": "build", "outcome": "fired",
+                "object": {"kind": "Workflow", "name": "ci-1"}}]},
+            {"id": "r00002", "at": "2026-01-01T00:00:05Z", "eventSource": "git", "kind": "webhook",
+             "request": {"status": 401, "answer": "bad signature", "body": "{\"a\":1}"}},
+            {"id": "r00003", "at": "2026-01-01T00:00:09Z", "eventSource": "git", "kind": "calendar",
+             "consequences": [{"sensor": "ci", "of": "tick", "outcome": "dropped", "why": "no"}]}]}));
 
         let told: Vec<(&str, &str, bool)> = read
             .iter()
             .map(|one| (&*one.id, &*one.event, one.dropped))
             .collect();
-        assert_eq!(told, [("2", "", true), ("1", "push", false)]);
-        assert_eq!(&*read[0].outcome[0], "bad signature");
+        assert_eq!(
+            told,
+            [
+                ("r00003", "calendar", true),
+                ("r00002", "webhook", true),
+                ("r00001", "push", false)
+            ]
+        );
+        assert_eq!(&*read[0].outcome[0], "ci/tick dropped it: no");
+        assert_eq!(&*read[1].outcome[0], "bad signature");
+        assert_eq!(&*read[1].payload, "{\n  \"a\": 1\n}");
+        assert_eq!(
+            &*read[2].outcome[0],
+            "ci/build fired and made Workflow ci-1"
+        );
     }
 }

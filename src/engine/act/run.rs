@@ -441,7 +441,8 @@ impl Errand {
         );
         let answer = self.session.send_json(Call::new(Method::POST, path)).await;
         let answer = answer.map_err(|fault| self.explain(fault))?;
-        let code = answer.at(&["code"]).and_then(Node::integer).unwrap_or(200);
+        let code = answer.at(&["request", "status"]).and_then(Node::integer);
+        let code = code.unwrap_or(200);
         Ok(Accepted::seen(
             "it is delivered again",
             format!("the answer was {code}"),
