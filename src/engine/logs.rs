@@ -21,13 +21,15 @@ use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 /// Lines go out this often, or when so many have come.
 const BETWEEN_BATCHES: Duration = Duration::from_millis(50);
 const BATCH: usize = 500;
+/// How many logs of Pods that are over are read at a time.
+const AT_A_TIME: usize = 16;
 
 /// Follows logs until they end or are unsubscribed.
 pub(super) async fn run(
@@ -125,6 +127,8 @@ struct PodRow {
     name: String,
     uid: String,
     containers: Vec<String>,
+    /// Containers of a pipeline's own machinery, which nobody asks for by name.
+    machinery: Vec<String>,
     /// Changes whenever a container starts or ends.
     state: String,
     finished: bool,
@@ -134,6 +138,11 @@ impl PodRow {
     fn of(pod: &Value) -> Self {
         let specs = ["initContainers", "containers"].into_iter();
         let containers = specs.flat_map(|list| items(pod, &["spec", list]));
+        let containers: Vec<String> = containers
+            .map(|container| text(container, &["name"]).to_owned())
+            .collect();
+        let machinery = containers.iter().filter(|name| is_machinery(pod, name));
+        let machinery = machinery.cloned().collect();
         let statuses = items(pod, &["status", "containerStatuses"]).iter();
         let state: Vec<String> = statuses
             .map(|one| {
@@ -148,9 +157,8 @@ impl PodRow {
             namespace: text(pod, &["metadata", "namespace"]).to_owned(),
             name: text(pod, &["metadata", "name"]).to_owned(),
             uid: text(pod, &["metadata", "uid"]).to_owned(),
-            containers: containers
-                .map(|container| text(container, &["name"]).to_owned())
-                .collect(),
+            containers,
+            machinery,
             state: state.join(","),
             finished: matches!(text(pod, &["status", "phase"]), "Succeeded" | "Failed"),
         }
@@ -160,10 +168,24 @@ impl PodRow {
         let wanted = options.container.as_deref();
         let containers = self.containers.iter();
         containers
-            .filter(|name| wanted.is_none_or(|wanted| wanted == name.as_str()))
+            .filter(|name| match wanted {
+                Some(wanted) => wanted == name.as_str(),
+                None => !self.machinery.contains(name),
+            })
             .cloned()
             .collect()
     }
+}
+
+/// Argo Workflows and Tekton add containers of their own to the Pods of steps.
+fn is_machinery(pod: &Value, container: &str) -> bool {
+    let label = |name: &str| !text(pod, &["metadata", "labels", name]).is_empty();
+    if label("workflows.argoproj.io/workflow") {
+        return matches!(container, "init" | "wait" | "supervisor");
+    }
+    label("tekton.dev/taskRun")
+        && !container.starts_with("step-")
+        && !container.starts_with("sidecar-")
 }
 
 /// Reduces Pods to what logs need.
@@ -198,6 +220,8 @@ struct Follower {
     /// By the uid of the Pod: its latest row, and the tasks of its containers.
     open: HashMap<String, (watch::Sender<PodRow>, Vec<AbortOnDropHandle<()>>)>,
     first: bool,
+    /// A run may have thousands of Pods that are over: a few of them are read at a time.
+    slots: Arc<Semaphore>,
 }
 
 impl Follower {
@@ -208,6 +232,7 @@ impl Follower {
             lines: lines.clone(),
             open: HashMap::new(),
             first: true,
+            slots: Arc::new(Semaphore::new(AT_A_TIME)),
         }
     }
 
@@ -241,8 +266,15 @@ impl Follower {
             let containers = row.wanted(&self.options);
             let follow = |container: &String| {
                 let follow = Follow::new(&self.session, &row, container, &self.options, self.first);
+                let slots = row.finished.then(|| Arc::clone(&self.slots));
                 let task = follow.forever(latest.subscribe(), self.lines.clone());
-                AbortOnDropHandle::new(tokio::spawn(task))
+                AbortOnDropHandle::new(tokio::spawn(async move {
+                    let _slot = match &slots {
+                        Some(slots) => slots.acquire().await.ok(),
+                        None => None,
+                    };
+                    task.await;
+                }))
             };
             let tasks = containers.iter().map(follow).collect();
             self.open.insert(row.uid.clone(), (latest, tasks));
