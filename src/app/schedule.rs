@@ -34,9 +34,10 @@ impl Deadline {
 /// Returns the next moment at which the screen changes by itself.
 pub fn next_deadline(state: &State) -> Deadline {
     let sequence = (!state.pending.keys.is_empty()).then_some(state.pending.until);
-    let log = match state.screen() {
-        Screen::Run(screen) => screen.log_due,
-        _ => None,
+    let log = if let Screen::Run(screen) = state.screen() {
+        screen.log_due
+    } else {
+        None
     };
     let real = [state.toasts.next_deadline(), sequence, log];
     Deadline {

@@ -155,7 +155,7 @@ impl Screen {
             Self::Diff(_) => "diff".to_owned(),
             Self::History(_) => "history".to_owned(),
             Self::Text(screen) => screen.source.word().to_owned(),
-            Self::Events(_) => "events".to_owned(),
+            Self::Events(_) | Self::Flow(_) => "events".to_owned(),
             Self::Logs(_) => "logs".to_owned(),
             Self::Contexts(_) => "contexts".to_owned(),
             Self::Help(screen) => if screen.aliases { "aliases" } else { "help" }.to_owned(),
@@ -170,7 +170,6 @@ impl Screen {
             Self::Alerts(_) => "alerts".to_owned(),
             Self::Dashboards(_) => "dashboards".to_owned(),
             Self::Run(screen) => screen.object.name.to_string(),
-            Self::Flow(_) => "events".to_owned(),
         }
     }
 

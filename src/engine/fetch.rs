@@ -73,14 +73,16 @@ pub(super) async fn answer(session: &Arc<Session>, what: Fetch) -> Result<Answer
             });
             read.map(|read| Answer::Dashboards(vec![read]))
         }
-        Fetch::Template { object } => {
-            let live = session.object_or_finding(&object).await?;
-            let read = run_template(&live, &session.cluster, &object.kind);
-            Ok(Answer::Template(Box::new(read)))
-        }
+        Fetch::Template { object } => template(session, &object).await,
         // The platform answers this one without a connection.
         Fetch::Contexts => Ok(Answer::Contexts(vec![session.context.clone()])),
     }
+}
+
+async fn template(session: &Session, object: &ObjectRef) -> Result<Answer, Finding> {
+    let live = session.object_or_finding(object).await?;
+    let read = run_template(&live, &session.cluster, &object.kind);
+    Ok(Answer::Template(Box::new(read)))
 }
 
 fn title(object: &ObjectRef) -> Text {

@@ -65,18 +65,24 @@ pub(super) async fn kind(session: Arc<Session>, ticket: Ticket, kind: GroupKind)
             .run()
             .await;
     } else {
-        let projection = Tables::new(session.cluster.clone(), kind.clone());
-        let outlet = outlet(&session, kind.clone(), move |tables: &Tables, batch| {
-            let columns = tables.columns();
-            delta(generation, ticket, &kind, batch, |rows| Rows::Objects {
-                columns,
-                rows,
-            })
-        });
-        Watcher::new(session, target, projection, outlet)
-            .run()
-            .await;
+        tables(session, ticket, (target, kind)).await;
     }
+}
+
+/// Watches a kind that has no rows of its own, by the server's Table.
+async fn tables(session: Arc<Session>, ticket: Ticket, (target, kind): (Target, GroupKind)) {
+    let generation = session.generation;
+    let projection = Tables::new(session.cluster.clone(), kind.clone());
+    let outlet = outlet(&session, kind.clone(), move |tables: &Tables, batch| {
+        let columns = tables.columns();
+        delta(generation, ticket, &kind, batch, |rows| Rows::Objects {
+            columns,
+            rows,
+        })
+    });
+    Watcher::new(session, target, projection, outlet)
+        .run()
+        .await;
 }
 
 /// Watches the namespaces of the cluster.

@@ -177,13 +177,14 @@ async fn first(session: &mut Session, object: ObjectRef) -> Result<RunDetail, Re
         .await?;
     loop {
         let update = session.next(PATIENCE).await?;
-        match update {
-            Update::Run { ticket, detail, .. } if ticket == ours => {
+        if let Update::Run { ticket, detail, .. } = update {
+            if ticket == ours {
                 session.send(Request::Unsubscribe { ticket: ours }).await?;
                 let gone = || ReportError::Usage(String::from("the run is gone"));
                 return detail.map(|detail| *detail).ok_or_else(gone);
             }
-            other => session.take(other)?,
+        } else {
+            session.take(update)?;
         }
     }
 }

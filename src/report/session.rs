@@ -227,7 +227,7 @@ impl Session {
     async fn run(&mut self, named: ObjectRef) -> Result<ObjectRef, ReportError> {
         self.watch(&runs_kind()).await?;
         let table = self.store.table(&runs_kind());
-        let mut rows = table.into_iter().flat_map(|table| table.rows());
+        let mut rows = table.into_iter().flat_map(crate::store::Table::rows);
         let found = rows.find(|row| {
             let object = row.object();
             object.name == named.name && object.namespace == named.namespace

@@ -22,7 +22,7 @@ pub fn listener_kind() -> GroupKind {
 /// Members of an EventSource's spec that are no events.
 const NO_EVENTS: [&str; 5] = ["template", "service", "eventBusName", "replicas", "filter"];
 
-fn members<'v>(value: Option<&'v Value>) -> impl Iterator<Item = (&'v str, &'v Value)> {
+fn members(value: Option<&Value>) -> impl Iterator<Item = (&str, &Value)> {
     let members = value.and_then(Value::as_object).into_iter().flatten();
     members.map(|(name, value)| (name.as_str(), value))
 }
@@ -389,9 +389,9 @@ fn pretty(payload: &Text) -> Text {
 
 /// A header's value, or the first of several.
 fn first(value: &Value) -> Text {
-    match value {
-        Value::Array(values) => scalar(values.first()),
-        other => scalar(Some(other)),
+    match value.as_array() {
+        Some(values) => scalar(values.first()),
+        None => scalar(Some(value)),
     }
 }
 

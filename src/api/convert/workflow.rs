@@ -38,7 +38,7 @@ pub fn run_row(value: &Value, cluster: &Cluster) -> RunRow {
 pub fn detail(value: &Value, cluster: &Cluster, pods: Option<&Known>) -> RunDetail {
     let mut loose = Loose::default();
     let meta = Meta::read(value, cluster, &workflow_kind(), &mut loose);
-    let (nodes, place) = nodes::read(value, &meta.object, pods, &mut loose);
+    let (nodes, place) = nodes::read(value, pods, &mut loose);
     let mut arguments = parameters(value, &["spec", "arguments", "parameters"], &mut loose);
     let stored = [
         "status",
@@ -80,9 +80,11 @@ fn row(
     let ending = loose.text(value, &["spec", "shutdown"]);
     let told = loose.flag(value, &["spec", "suspend"]).unwrap_or(false);
     let waits = told || nodes.iter().any(RunNode::waits);
-    let phase = match reported {
-        Phase::Running | Phase::Pending if waits && word != "" => Phase::Suspended,
-        other => other,
+    let goes_on = matches!(reported, Phase::Running | Phase::Pending) && !word.is_empty();
+    let phase = if goes_on && waits {
+        Phase::Suspended
+    } else {
+        reported
     };
     let status = match (phase, &*ending) {
         (Phase::Suspended, _) => "Running (Suspended)",

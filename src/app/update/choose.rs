@@ -197,6 +197,9 @@ fn suits(state: &State, command: Command) -> bool {
         };
         !subjects.is_empty() && subjects.iter().all(able)
     };
+    if let Some(suits) = suits_runs(state, command) {
+        return suits;
+    }
     match command {
         Command::Sync
         | Command::Refresh
@@ -219,16 +222,6 @@ fn suits(state: &State, command: Command) -> bool {
         | Command::Resume
         | Command::Undo
         | Command::SetImage => !rollouts::chosen_rollouts(state).is_empty(),
-        Command::Submit => runs::chosen_template(state).is_some(),
-        Command::ResumeRun | Command::SuspendRun | Command::RetryRun | Command::StopRun => {
-            runs_are(state, |system| system == System::Workflows)
-        }
-        Command::CancelRun => runs_are(state, |system| system == System::Tekton),
-        Command::Resubmit => runs_are(state, |_| true),
-        Command::TriggerCron | Command::SwitchCron => !runs::chosen_crons(state).is_empty(),
-        Command::TestEvent => runs::chosen_source(state).is_some(),
-        Command::Replay => runs::chosen_webhook(state).is_some(),
-        Command::ToggleGraph => matches!(state.screen(), Screen::Run(_)),
         Command::Silence => rollouts::current_alert(state).is_some(),
         Command::ExpireSilence => rollouts::current_silence(state).is_some(),
         Command::Metrics => super::charts::charted(state).is_some(),
@@ -258,6 +251,23 @@ fn suits(state: &State, command: Command) -> bool {
         }
         _ => !subjects(state).is_empty(),
     }
+}
+
+/// As [`suits`], for the commands on runs and events; absent for others.
+fn suits_runs(state: &State, command: Command) -> Option<bool> {
+    Some(match command {
+        Command::Submit => runs::chosen_template(state).is_some(),
+        Command::ResumeRun | Command::SuspendRun | Command::RetryRun | Command::StopRun => {
+            runs_are(state, |system| system == System::Workflows)
+        }
+        Command::CancelRun => runs_are(state, |system| system == System::Tekton),
+        Command::Resubmit => runs_are(state, |_| true),
+        Command::TriggerCron | Command::SwitchCron => !runs::chosen_crons(state).is_empty(),
+        Command::TestEvent => runs::chosen_source(state).is_some(),
+        Command::Replay => runs::chosen_webhook(state).is_some(),
+        Command::ToggleGraph => matches!(state.screen(), Screen::Run(_)),
+        _ => return None,
+    })
 }
 
 /// Whether there are runs to ask something of, all of systems that know the command.

@@ -10,6 +10,7 @@ use crate::app::overlays::{Confirmation, Dialog, FieldId, FieldValue, Focus, Ove
 use crate::app::screens::Screen;
 use crate::app::state::State;
 use crate::app::viewports::cycled;
+use crate::domain::application::Application;
 use crate::domain::graph::TreeNode;
 use crate::domain::intent::{Intent, Risk, SyncResource, Verb, risk_of};
 use crate::domain::object::Text;
@@ -351,33 +352,28 @@ fn facts(state: &State, form: &Form, targets: &[Target]) -> Vec<(String, String)
     if let Some(row) = only.and_then(|target| runs::run_row(state, &target.object)) {
         fact("now", runs::standing(row, state.now.platform));
     }
-    if let Form::Submit { template } = form
-        && !template.description.is_empty()
-    {
-        fact("it is", preview::short(&template.description));
-    }
-    if let Form::Resume {
-        node: Some((_, label)),
-        ..
-    } = form
-    {
-        fact("step", label.to_string());
+    if let Some((label, text)) = runs::fact(form) {
+        fact(label, text);
     }
     let app = only.and_then(|target| application_row(state, &target.object));
     if let Some(app) = app {
-        let source = app.sources.first();
-        let target = source
-            .map(|source| &*source.target_revision)
-            .unwrap_or_default();
-        let now = crate::app::columns::revision_text(app);
-        let text = if now.is_empty() {
-            target.to_owned()
-        } else {
-            format!("{target} (now {now})")
-        };
-        fact("revision", text);
+        fact("revision", revision_of(app));
     }
     facts
+}
+
+/// What is wanted of the source, and what is there now.
+fn revision_of(app: &Application) -> String {
+    let source = app.sources.first();
+    let target = source
+        .map(|source| &*source.target_revision)
+        .unwrap_or_default();
+    let now = crate::app::columns::revision_text(app);
+    if now.is_empty() {
+        target.to_owned()
+    } else {
+        format!("{target} (now {now})")
+    }
 }
 
 /// Makes preview, risk and problem anew after a field changed.

@@ -63,6 +63,9 @@ fn go(state: &mut State, step: Step) {
     let Some(screen) = stack.last_mut() else {
         return;
     };
+    if scroll_text(screen, step, window) {
+        return;
+    }
     match screen {
         Screen::Applications(table) | Screen::Namespaces(table) | Screen::Kind(table) => {
             move_table(table, step, store, window);
@@ -104,13 +107,19 @@ fn go(state: &mut State, step: Step) {
         }
         Screen::Flow(screen) => {
             let total = screen.rows().len();
-            let to = step.from(screen.cursor.position, total);
-            screen.cursor.move_to(to, window, total);
+            step.along(&mut screen.cursor, total, window);
         }
         Screen::Dashboards(screen) => {
             let total = screen.content.ready().map_or(0, Vec::len);
             step.along(&mut screen.cursor, total, window);
         }
+        Screen::Text(_) | Screen::Diff(_) | Screen::Help(_) | Screen::Logs(_) => {}
+    }
+}
+
+/// Scrolls what has no cursor; returns whether the screen is of this sort.
+fn scroll_text(screen: &mut Screen, step: Step, window: usize) -> bool {
+    match screen {
         Screen::Text(TextScreen { top, content, .. }) => {
             let total = content.ready().map_or(0, Vec::len);
             *top = scroll(step, *top, total, window);
@@ -123,7 +132,9 @@ fn go(state: &mut State, step: Step) {
             *top = scroll(step, *top, rows.len(), window);
         }
         Screen::Logs(screen) => scroll_log(screen, step, window),
+        _ => return false,
     }
+    true
 }
 
 fn move_table(table: &mut TableScreen, step: Step, store: &Store, window: usize) {

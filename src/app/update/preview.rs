@@ -47,8 +47,8 @@ pub(super) fn preview(intent: &Intent, app: Option<&Application>) -> Vec<String>
             "If git manages it, self-heal may set it back.".to_owned(),
         ],
         // Their dialogs tell what `domain::rollout::forecast` and `domain::pipeline::forecast` say.
-        Verb::Run(_) => Vec::new(),
-        Verb::Promote
+        Verb::Run(_)
+        | Verb::Promote
         | Verb::PromoteFull
         | Verb::Abort
         | Verb::Retry

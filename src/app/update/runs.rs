@@ -146,6 +146,20 @@ pub(super) fn standing(row: &RunRow, now: chrono::DateTime<chrono::Utc>) -> Stri
     text
 }
 
+/// Returns what a dialog tells of its form besides the objects.
+pub(super) fn fact(form: &Form) -> Option<(&'static str, String)> {
+    match form {
+        Form::Submit { template } if !template.description.is_empty() => {
+            Some(("it is", super::preview::short(&template.description)))
+        }
+        Form::Resume {
+            node: Some((_, label)),
+            ..
+        } => Some(("step", label.to_string())),
+        _ => None,
+    }
+}
+
 /// Returns why an intent cannot be asked of a run as it is now.
 pub(super) fn objection(state: &State, object: &ObjectRef, verb: &Verb) -> Option<String> {
     let Verb::Run(verb) = verb else { return None };
@@ -189,7 +203,7 @@ pub(super) fn form_of(state: &State, command: Command) -> Option<(Form, Vec<Subj
         }
         Command::CancelRun => (Form::Cancel, chosen_runs(state)),
         Command::Terminate => (worded(RunVerb::Terminate), chosen_runs(state)),
-        Command::ResumeRun => resume_form(state)?,
+        Command::ResumeRun => resume_form(state),
         Command::TestEvent => {
             let (source, event) = chosen_source(state)?;
             let events = endpoints(state, &source.object);
@@ -205,7 +219,7 @@ pub(super) fn form_of(state: &State, command: Command) -> Option<(Form, Vec<Subj
 
 /// The node under the cursor when it waits; else everything that waits, with the values that are
 /// wanted of a person when it is one node.
-fn resume_form(state: &State) -> Option<(Form, Vec<Subject>)> {
+fn resume_form(state: &State) -> (Form, Vec<Subject>) {
     let chosen = chosen_runs(state);
     let waiting = match (state.screen(), chosen.as_slice()) {
         (Screen::Run(screen), _) => screen.current().filter(|node| node.waits()),
@@ -229,7 +243,7 @@ fn resume_form(state: &State) -> Option<(Form, Vec<Subject>)> {
             wanted: Vec::new(),
         },
     };
-    Some((form, chosen))
+    (form, chosen)
 }
 
 fn endpoints(state: &State, source: &ObjectRef) -> Vec<Text> {

@@ -1,6 +1,6 @@
 //! What a command is about: the marked objects, or the one under the cursor.
 
-use crate::app::screens::{ApplicationScreen, ChartsOf, Screen, applications, rollouts};
+use crate::app::screens::{ApplicationScreen, ChartsOf, RunScreen, Screen, applications, rollouts};
 use crate::app::state::State;
 use crate::domain::application::Application;
 use crate::domain::graph::TreeNode;
@@ -72,32 +72,29 @@ pub(super) fn subjects(state: &State) -> Vec<Subject> {
             ChartsOf::Object(object) => vec![known(state, object)],
             ChartsOf::Query(_) | ChartsOf::Dashboard(_) => Vec::new(),
         },
-        Screen::Run(screen) => {
-            let own = screen.current().and_then(|node| {
-                let pod = node.pod.clone().filter(|_| !node.pod_gone);
-                node.object.clone().or(pod)
-            });
-            vec![match own {
-                Some(object) if object != screen.object => known(state, &object),
-                Some(_) | None => Subject {
-                    object: screen.object.clone(),
-                    uid: screen.uid.clone(),
-                },
-            }]
-        }
+        Screen::Run(screen) => vec![of_run(state, screen)],
         Screen::Flow(screen) => {
             let found = screen.current().and_then(|item| {
                 let (object, uid) = item.object()?;
-                Some(Subject {
-                    object: object.clone(),
-                    uid: Some(uid.clone()),
-                })
+                Some(Subject::new(object, Some(uid)))
             });
             found.into_iter().collect()
         }
         Screen::Alerts(_) | Screen::Dashboards(_) | Screen::Contexts(_) | Screen::Help(_) => {
             Vec::new()
         }
+    }
+}
+
+/// The object of the node under the cursor, or its Pod, or the run itself.
+fn of_run(state: &State, screen: &RunScreen) -> Subject {
+    let own = screen.current().and_then(|node| {
+        let pod = node.pod.as_ref().filter(|_| !node.pod_gone);
+        node.object.as_ref().or(pod)
+    });
+    match own {
+        Some(object) if *object != screen.object => known(state, object),
+        Some(_) | None => Subject::new(&screen.object, screen.uid.as_ref()),
     }
 }
 

@@ -205,97 +205,123 @@ fn columns(shown: &[u32], edges: &[(u32, u32)], nodes: &[RunNode]) -> Vec<Vec<u3
 
 /// Gives every node its row: near those it follows.
 fn place(columns: &[Vec<u32>], edges: &[(u32, u32)]) -> RunGraph {
-    let column_of: HashMap<u32, usize> = columns
-        .iter()
-        .enumerate()
-        .flat_map(|(at, nodes)| nodes.iter().map(move |node| (*node, at)))
-        .collect();
-    let span = |(from, to): &(u32, u32)| {
-        let from = column_of.get(from).copied().unwrap_or_default();
-        let to = column_of.get(to).copied().unwrap_or_default();
-        to.saturating_sub(from)
-    };
-    let passing: usize = edges.iter().map(|edge| span(edge).saturating_sub(1)).sum();
-    let mut untold = 0;
-    let mut graph = RunGraph {
-        columns: vec![Vec::new(); columns.len()],
-        links: vec![Vec::new(); columns.len().saturating_sub(1)],
-        untold: 0,
-    };
-    // Edges that are still on their way, by where they end: one line for all that end there.
-    let mut rows: HashMap<Item, usize> = HashMap::new();
-    for number in 0..columns.len() {
-        let mut items: Vec<(f64, Item)> = Vec::new();
-        let mut incoming: HashMap<Item, Vec<usize>> = HashMap::new();
-        let mut want = |from: usize, item: Item| {
-            incoming.entry(item).or_default().push(from);
-        };
-        for edge in edges {
-            let Some(begin) = column_of.get(&edge.0) else {
-                continue;
-            };
-            let Some(end) = column_of.get(&edge.1) else {
-                continue;
-            };
+    let mut placing = Placing::of(columns, edges);
+    let mut graph = RunGraph::default();
+    for (number, column) in columns.iter().enumerate() {
+        let incoming = placing.incoming(number);
+        let items = ordered(column, &incoming);
+        placing.rows = (items.iter().copied().zip(0..)).collect();
+        let cells = items.iter().map(|item| match item {
+            Item::Node(node) => Cell::Node(*node),
+            Item::Way(_) => Cell::Passing,
+        });
+        graph.columns.push(cells.collect());
+        if number > 0 {
+            graph.links.push(placing.links(&incoming));
+        }
+    }
+    graph.untold = placing.untold;
+    graph
+}
+
+/// Rows in the column before, by what leads into a place.
+type Incoming = HashMap<Item, Vec<usize>>;
+
+/// The columns that are laid out so far.
+struct Placing<'run> {
+    /// Edges with the columns of their ends.
+    edges: Vec<(&'run (u32, u32), usize, usize)>,
+    /// Rows of the column that was laid out last. Edges on their way are named by where they end:
+    /// one line stands for all that end there.
+    rows: HashMap<Item, usize>,
+    too_many: bool,
+    untold: usize,
+}
+
+impl<'run> Placing<'run> {
+    fn of(columns: &[Vec<u32>], edges: &'run [(u32, u32)]) -> Self {
+        let columns = columns.iter().enumerate();
+        let column_of: HashMap<u32, usize> = columns
+            .flat_map(|(at, nodes)| nodes.iter().map(move |node| (*node, at)))
+            .collect();
+        let edges = edges.iter().filter_map(|edge| {
+            let begin = *column_of.get(&edge.0)?;
+            let end = *column_of.get(&edge.1)?;
+            Some((edge, begin, end))
+        });
+        let edges: Vec<_> = edges.collect();
+        let passing = edges.iter().map(|(_, begin, end)| {
+            let span = end.saturating_sub(*begin);
+            span.saturating_sub(1)
+        });
+        Self {
+            too_many: passing.sum::<usize>() > LONG_EDGES,
+            edges,
+            rows: HashMap::new(),
+            untold: 0,
+        }
+    }
+
+    /// Finds what leads into the places of a column from the one before.
+    fn incoming(&mut self, number: usize) -> Incoming {
+        let mut incoming = Incoming::new();
+        for ((from, to), begin, end) in &self.edges {
             if *begin >= number || *end < number {
                 continue;
             }
-            if passing > LONG_EDGES && span(edge) > 1 {
-                untold += usize::from(*end == number);
+            if self.too_many && end - begin > 1 {
+                self.untold += usize::from(*end == number);
                 continue;
             }
             let before = if *begin + 1 == number {
-                Item::Node(edge.0)
+                Item::Node(*from)
             } else {
-                Item::Way(edge.1)
+                Item::Way(*to)
             };
             let item = if *end == number {
-                Item::Node(edge.1)
+                Item::Node(*to)
             } else {
-                Item::Way(edge.1)
+                Item::Way(*to)
             };
-            if let Some(row) = rows.get(&before) {
-                want(*row, item);
+            if let Some(row) = self.rows.get(&before) {
+                incoming.entry(item).or_default().push(*row);
             }
         }
-        let weight = |rows: Option<&Vec<usize>>, fallback: f64| match rows {
-            Some(rows) if !rows.is_empty() => rows.iter().sum::<usize>() as f64 / rows.len() as f64,
-            _ => fallback,
-        };
-        for (at, node) in columns[number].iter().enumerate() {
-            let item = Item::Node(*node);
-            items.push((weight(incoming.get(&item), at as f64), item));
-        }
-        let ways = incoming.keys().filter(|item| matches!(item, Item::Way(_)));
-        for item in ways {
-            items.push((weight(incoming.get(item), 0.0), *item));
-        }
-        items.sort_by(|left, right| {
-            left.0
-                .total_cmp(&right.0)
-                .then_with(|| left.1.cmp(&right.1))
-        });
-        rows.clear();
-        for (row, (_, item)) in items.iter().enumerate() {
-            let _before = rows.insert(*item, row);
-            graph.columns[number].push(match item {
-                Item::Node(node) => Cell::Node(*node),
-                Item::Way(_) => Cell::Passing,
-            });
-        }
-        if let Some(before) = number.checked_sub(1) {
-            let mut links: Vec<(usize, usize)> = Vec::new();
-            for (item, from) in incoming {
-                let Some(to) = rows.get(&item) else { continue };
-                links.extend(from.into_iter().map(|from| (from, *to)));
-            }
-            links.sort_unstable();
-            links.dedup();
-            graph.links[before] = links;
-        }
+        incoming
     }
-    graph.untold = untold;
-    graph
+
+    fn links(&self, incoming: &Incoming) -> Vec<(usize, usize)> {
+        let mut links: Vec<(usize, usize)> = Vec::new();
+        for (item, from) in incoming {
+            let Some(to) = self.rows.get(item) else {
+                continue;
+            };
+            links.extend(from.iter().map(|from| (*from, *to)));
+        }
+        links.sort_unstable();
+        links.dedup();
+        links
+    }
+}
+
+/// Puts the places of a column in order: by the middle of what leads into them.
+fn ordered(column: &[u32], incoming: &Incoming) -> Vec<Item> {
+    let weight = |item: &Item, fallback: usize| match incoming.get(item) {
+        Some(rows) if !rows.is_empty() => rows.iter().sum::<usize>() as f64 / rows.len() as f64,
+        Some(_) | None => fallback as f64,
+    };
+    let nodes = column.iter().enumerate().map(|(at, node)| {
+        let item = Item::Node(*node);
+        (weight(&item, at), at, item)
+    });
+    let ways = incoming.keys().filter(|item| matches!(item, Item::Way(_)));
+    let ways = ways.map(|item| (weight(item, 0), usize::MAX, *item));
+    let mut items: Vec<(f64, usize, Item)> = nodes.chain(ways).collect();
+    items.sort_by(|left, right| {
+        let by_weight = left.0.total_cmp(&right.0);
+        by_weight.then_with(|| (left.1, left.2).cmp(&(right.1, right.2)))
+    });
+    items.into_iter().map(|(_, _, item)| item).collect()
 }
 
 /// What stands in a column while it is laid out; a way is named by where it ends.

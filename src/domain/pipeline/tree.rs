@@ -87,7 +87,7 @@ impl RunTree {
             lines: Vec::with_capacity(nodes.len()),
         };
         for root in &self.roots {
-            drawing.node(*root, Prefixes::default());
+            drawing.node(*root, &Prefixes::default());
         }
         drawing.lines
     }
@@ -187,7 +187,7 @@ fn shown(node: &RunNode) -> Shown {
 }
 
 impl Drawing<'_> {
-    fn node(&mut self, number: u32, prefixes: Prefixes) {
+    fn node(&mut self, number: u32, prefixes: &Prefixes) {
         let Some(node) = self.nodes.get(number as usize) else {
             return;
         };
@@ -208,21 +208,19 @@ impl Drawing<'_> {
         }
         let last = children.len().saturating_sub(1);
         for (at, child) in children.iter().enumerate() {
-            let below = under(how, (at, last), &prefixes);
-            self.node(*child, below);
+            let below = under(how, (at, last), prefixes);
+            self.node(*child, &below);
         }
     }
 }
 
 fn under(how: Shown, (at, last): (usize, usize), prefixes: &Prefixes) -> Prefixes {
     let (part, rest) = match how {
-        Shown::Itself if at == last => ("└─", "  "),
-        Shown::Itself => ("├─", "│ "),
         Shown::Lifted => ("", ""),
         Shown::Fork if last == 0 => ("──", "  "),
         Shown::Fork if at == 0 => ("┬─", "│ "),
-        Shown::Fork if at == last => ("└─", "  "),
-        Shown::Fork => ("├─", "│ "),
+        Shown::Itself | Shown::Fork if at == last => ("└─", "  "),
+        Shown::Itself | Shown::Fork => ("├─", "│ "),
     };
     // The first member of a fork continues the line that led to the fork.
     let before = if how != Shown::Itself && at == 0 {

@@ -3,6 +3,7 @@
 use super::{CancelWay, NodeKind, Nodes, Phase, RunDetail, RunNode, RunRow, RunVerb, System};
 use crate::domain::duration::short_span;
 use crate::domain::finding::{Finding, Severity};
+use crate::domain::object::Text;
 use chrono::{DateTime, Utc};
 
 /// Returns what is to be said of a run, most important first; nothing when all is well.
@@ -140,18 +141,7 @@ fn unseen_nodes(row: &RunRow) -> Option<Finding> {
 /// Returns what will happen after an intent, one sentence a line.
 pub fn forecast(row: Option<&RunRow>, detail: Option<&RunDetail>, verb: &RunVerb) -> Vec<String> {
     let mut lines = match verb {
-        RunVerb::Submit { parameters, .. } => {
-            let given = parameters
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"));
-            let given: Vec<String> = given.collect();
-            let with = if given.is_empty() {
-                String::from("with the defaults of the template")
-            } else {
-                format!("with {}", given.join(", "))
-            };
-            vec![format!("A new run is made {with}.")]
-        }
+        RunVerb::Submit { parameters, .. } => vec![submit(parameters)],
         RunVerb::Suspend => vec![
             "No further step begins until it is resumed; what runs now runs to its end.".to_owned(),
         ],
@@ -168,12 +158,10 @@ pub fn forecast(row: Option<&RunRow>, detail: Option<&RunDetail>, verb: &RunVerb
             vec!["Running steps are killed at once; exit handlers do not run.".to_owned()]
         }
         RunVerb::Retry => retry(detail),
-        RunVerb::Resubmit => vec![format!(
-            "A new run is made with the same spec and arguments{}; this one stays as it is.",
-            row.map(|row| format!(" ({})", row.commit.revision))
-                .filter(|text| text.len() > 3)
-                .unwrap_or_default()
-        )],
+        RunVerb::Resubmit => vec![
+            "A new run is made with the same spec and arguments; this one stays as it is."
+                .to_owned(),
+        ],
         RunVerb::Cancel(CancelWay::Now) => {
             vec!["All running tasks are cancelled at once; final tasks do not run.".to_owned()]
         }
@@ -211,6 +199,18 @@ pub fn forecast(row: Option<&RunRow>, detail: Option<&RunDetail>, verb: &RunVerb
     lines
 }
 
+fn submit(parameters: &[(Text, Text)]) -> String {
+    let given = parameters
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"));
+    let given: Vec<String> = given.collect();
+    if given.is_empty() {
+        String::from("A new run is made with the defaults of the template.")
+    } else {
+        format!("A new run is made with {}.", given.join(", "))
+    }
+}
+
 fn resume_all(detail: Option<&RunDetail>) -> Vec<String> {
     let waiting: Vec<String> = detail
         .into_iter()
@@ -223,11 +223,7 @@ fn resume_all(detail: Option<&RunDetail>) -> Vec<String> {
     }
 }
 
-fn resume_one(
-    detail: Option<&RunDetail>,
-    node: &str,
-    parameters: &[(crate::domain::object::Text, crate::domain::object::Text)],
-) -> Vec<String> {
+fn resume_one(detail: Option<&RunDetail>, node: &str, parameters: &[(Text, Text)]) -> Vec<String> {
     let label = detail
         .and_then(|detail| detail.node(node))
         .map_or_else(|| node.to_owned(), |node| node.label.to_string());

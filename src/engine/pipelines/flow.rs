@@ -105,12 +105,12 @@ async fn look(session: Arc<Session>, changes: mpsc::Sender<Change>) {
         } else {
             BETWEEN_LOOKS * 10
         };
-        let read = answer
-            .map(|value| webhooks(&value))
-            .map_err(|fault| match fault {
-                Fault::NotFound(_) => Text::from("no receiver here keeps what it received"),
-                other => format!("the receiver cannot be asked: {other}").into(),
-            });
+        let read = answer.map(|value| webhooks(&value)).map_err(|fault| {
+            if matches!(fault, Fault::NotFound(_)) {
+                return Text::from("no receiver here keeps what it received");
+            }
+            format!("the receiver cannot be asked: {fault}").into()
+        });
         if changes.send(Change::Webhooks(read)).await.is_err() {
             return;
         }
@@ -146,7 +146,7 @@ impl Flow {
                 continue;
             };
             let mut target = Target::in_scope(resource, &self.session.scope);
-            target.selector = selector.to_owned();
+            selector.clone_into(&mut target.selector);
             let reader = part_reader(kind.clone());
             let projection = Typed::new(self.session.cluster.clone(), kind.clone(), reader);
             let wrap = |_: &Typed<(ObjectRef, Option<Part>)>, batch| Change::Parts(batch);

@@ -47,7 +47,6 @@ pub fn decoded(value: &Value) -> Result<(Wire<'_>, Nodes), Nodes> {
 /// Reads the nodes.
 pub(super) fn read(
     value: &Value,
-    workflow: &ObjectRef,
     pods: Option<&Known>,
     loose: &mut Loose,
 ) -> (Vec<RunNode>, Nodes) {
@@ -80,7 +79,6 @@ pub(super) fn read(
             node.is_attempt = true;
         }
     }
-    let _whose = workflow;
     (nodes, place)
 }
 

@@ -122,7 +122,7 @@ pub(super) fn resubmitted(live: &Value) -> Value {
     if let Some(spec) = spec.as_object_mut() {
         let _ended = spec.remove("shutdown");
     }
-    again(live, (labels, annotations), spec)
+    again(live, (labels, annotations), &spec)
 }
 
 /// The same PipelineRun or TaskRun once more.
@@ -139,7 +139,7 @@ pub(super) fn run_again(live: &Value) -> Value {
         let _ended = spec.remove("status");
         let _message = spec.remove("statusMessage");
     }
-    again(live, (labels, annotations), spec)
+    again(live, (labels, annotations), &spec)
 }
 
 fn is_kept_annotation(key: &str) -> bool {
@@ -159,7 +159,7 @@ fn kept(live: &Value, field: &str, keep: impl Fn(&str) -> bool) -> Map<String, V
 fn again(
     live: &Value,
     (labels, annotations): (Map<String, Value>, Map<String, Value>),
-    spec: Value,
+    spec: &Value,
 ) -> Value {
     let name = text(live, &["metadata", "name"]);
     let stem = text(live, &["metadata", "generateName"]);
