@@ -44,6 +44,7 @@ mod screens_runs_data;
 mod screens_tables;
 mod sim_analysis;
 mod sim_argocd;
+mod sim_chain;
 mod sim_delivery_canary;
 mod sim_events;
 mod sim_git;
