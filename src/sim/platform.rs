@@ -171,15 +171,7 @@ impl Simulation {
         objects::create_all(&admin, &options.scenario.manifests).await?;
         fleet::create(&admin, options.apps, options.seed).await?;
 
-        let secret = webhook_secret(options.seed);
-        let receiver = receiver(&server, &secret);
-        let deliveries = story::Deliveries {
-            receiver: receiver.clone(),
-            hooks: options.scenario.webhooks.clone(),
-            network: network(&options, &server),
-            secret: secret.clone(),
-        };
-        story::deliver_pushes(&git, deliveries, &stop);
+        let receiver = bring_events(&options, &server, &git, &stop);
         let times = (clock.clone(), started);
         story::tell(&options.scenario, &admin, &git, times, &stop);
 
@@ -196,10 +188,12 @@ impl Simulation {
             return Ok(simulation);
         };
         let servers = listen::Servers {
+            server: &simulation.server,
+            event_sources: listen::event_ports(&options.scenario),
             door,
             git: &simulation.git,
             receiver,
-            secret,
+            secret: webhook_secret(options.seed),
             monitoring,
             seed: options.seed,
         };
@@ -259,9 +253,32 @@ fn api_server(clock: &PlatformClock, seed: u64) -> ApiServer {
     })
 }
 
+/// Tells of pushes whoever is to be told, and brings what Smee channels receive; returns Argo CD's
+/// receiver.
+fn bring_events(
+    options: &SimulationOptions,
+    server: &ApiServer,
+    git: &GitServer,
+    stop: &CancellationToken,
+) -> axum::Router {
+    let secret = webhook_secret(options.seed);
+    let receiver = receiver(server, &secret);
+    let network = network(options, server);
+    story::follow_channels(&options.scenario.smee, network.as_ref(), stop);
+    let deliveries = story::Deliveries {
+        receiver: receiver.clone(),
+        hooks: options.scenario.webhooks.clone(),
+        network,
+        secret,
+    };
+    story::deliver_pushes(git, deliveries, stop);
+    receiver
+}
+
 /// Reaches the webhooks of the scenario, where there are any.
 fn network(options: &SimulationOptions, server: &ApiServer) -> Option<Network> {
-    let wanted = !options.scenario.webhooks.is_empty();
+    let scenario = &options.scenario;
+    let wanted = !scenario.webhooks.is_empty() || !scenario.smee.is_empty();
     wanted.then(|| Network::of(server.clone()).ok()).flatten()
 }
 

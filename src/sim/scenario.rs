@@ -22,6 +22,7 @@ use crate::sim::files::{FileTree, MemoryFiles};
 use crate::sim::kubelet::image::ImageProfile;
 use crate::sim::steps::StepProfile;
 use crate::sim::traffic::TrafficShape;
+use crate::sim::webhook::smee::SmeeShape;
 use serde_json::Value;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -111,6 +112,8 @@ pub struct Scenario {
     /// The requests that services get.
     pub traffic: Vec<TrafficShape>,
     pub repositories: Vec<Repository>,
+    /// Channels whose webhooks are brought here.
+    pub smee: Vec<SmeeShape>,
     /// Who is told of pushes, besides Argo CD.
     pub webhooks: Vec<WebhookShape>,
     /// Objects to create, in the order of their files.

@@ -7,6 +7,7 @@
 mod payload;
 mod receiver;
 mod signature;
+pub mod smee;
 
 pub use payload::{Form, PushEvent, requests_for};
 pub use receiver::{Receiver, router};

@@ -27,12 +27,12 @@ mod workloads;
 pub use ledger::{Consequence, Ledger, Made, Outcome, Received, RequestSeen};
 pub use model::{Event, EventBus, EventSource, Sensor};
 
-use super::runtime::{ObjectKey, Runtime};
+use super::runtime::Runtime;
 use crate::sim::network::Network;
 use axum::Router;
 use hub::{Hub, WAITING};
 use listener::Listener;
-use receiver::{Door, port_of};
+use receiver::port_of;
 use sensors::{Buses, Sensors};
 use sources::Sources;
 use std::collections::BTreeMap;
@@ -83,14 +83,9 @@ impl ArgoEvents {
         served::router(self.hub.clone())
     }
 
-    /// Returns the way in to one port of an EventSource.
-    pub fn door(&self, namespace: &str, event_source: &str, port: u16) -> Router {
-        let door = Door {
-            hub: self.hub.clone(),
-            source: ObjectKey::new(namespace, event_source),
-            port: Some(port),
-        };
-        door.router()
+    /// Returns the name of the Service in front of an EventSource.
+    pub fn service(event_source: &str) -> String {
+        format!("{event_source}-eventsource-svc")
     }
 
     /// Lists the ports on which an EventSource receives requests, with the path of each event.

@@ -20,6 +20,26 @@ pub struct Endpoints {
     /// A page of metrics for a Prometheus elsewhere; it is to be scraped with `honor_labels`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<ServerEndpoint>,
+    /// The ports of the EventSources that the scenario starts with.
+    #[serde(
+        default,
+        rename = "eventSources",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub event_sources: Vec<EventSourceEndpoint>,
+}
+
+/// A port of an EventSource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventSourceEndpoint {
+    pub namespace: String,
+    pub name: String,
+    /// The port inside the platform.
+    pub port: u16,
+    /// `http://127.0.0.1:PORT`, without a path.
+    pub url: String,
+    /// Where events are received, such as `/push`.
+    pub paths: Vec<String>,
 }
 
 /// A server that asks for no credentials.

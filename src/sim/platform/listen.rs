@@ -1,22 +1,32 @@
 //! Opens a loopback port for each server.
 
 use super::endpoints::{
-    GitEndpoint, KubernetesEndpoint, ServerEndpoint, WebhookEndpoint, write_private,
+    EventSourceEndpoint, GitEndpoint, KubernetesEndpoint, ServerEndpoint, WebhookEndpoint,
+    write_private,
 };
 use super::monitoring::Monitoring;
 use super::{Endpoints, SimError};
 use crate::sim::apiserver::ApiServer;
+use crate::sim::controllers::events::ArgoEvents;
 use crate::sim::git::{GitServer, http::Access, http::router as git_router};
 use crate::sim::rng::Seed;
+use crate::sim::scenario::Scenario;
 use axum::Router;
+use axum::extract::Request;
+use axum::response::IntoResponse as _;
+use http::{HeaderValue, StatusCode, header};
+use serde_json::Value;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 const GIT_USER: &str = "tiphys";
 
 /// What is to be reached from outside.
 pub(super) struct Servers<'s> {
+    pub(super) server: &'s ApiServer,
+    pub(super) event_sources: Vec<EventPort>,
     pub(super) door: Door,
     pub(super) git: &'s GitServer,
     pub(super) receiver: Router,
@@ -42,7 +52,13 @@ pub(super) async fn open(
     )
     .await?;
     let webhook = serve(address, servers.receiver, stop).await?;
+    let mut event_sources = Vec::new();
+    for port in &servers.event_sources {
+        let bound = serve(address, port.router(servers.server), stop).await?;
+        event_sources.push(port.endpoint(bound));
+    }
     let mut endpoints = Endpoints {
+        event_sources,
         prometheus: None,
         alertmanager: None,
         metrics: None,
@@ -77,6 +93,78 @@ pub(super) async fn open(
         });
     }
     Ok((endpoints, servers.door.folder))
+}
+
+/// A port of an EventSource, which gets a port of its own outside.
+#[derive(Clone, Debug)]
+pub(super) struct EventPort {
+    namespace: String,
+    name: String,
+    port: u16,
+    paths: Vec<String>,
+}
+
+/// Lists the ports of the EventSources that a scenario starts with.
+pub(super) fn event_ports(scenario: &Scenario) -> Vec<EventPort> {
+    let text = |object: &Value, pointer: &str| {
+        let found = object.pointer(pointer).and_then(Value::as_str);
+        found.unwrap_or_default().to_owned()
+    };
+    let mut ports: Vec<EventPort> = Vec::new();
+    let sources = scenario.manifests.iter();
+    for source in sources.filter(|object| object["kind"] == "EventSource") {
+        let namespace = text(source, "/metadata/namespace");
+        let name = text(source, "/metadata/name");
+        for (port, path) in ArgoEvents::ports(source) {
+            let known = ports
+                .iter_mut()
+                .find(|one| (&one.namespace, &one.name, one.port) == (&namespace, &name, port));
+            match known {
+                Some(known) => known.paths.push(path),
+                None => ports.push(EventPort {
+                    namespace: namespace.clone(),
+                    name: name.clone(),
+                    port,
+                    paths: vec![path],
+                }),
+            }
+        }
+    }
+    ports
+}
+
+impl EventPort {
+    /// Passes requests on to the Service, as if they had come to its port.
+    fn router(&self, server: &ApiServer) -> Router {
+        let (server, own) = (server.clone(), self.clone());
+        let service = ArgoEvents::service(&own.name);
+        Router::new().fallback(move |mut request: Request| async move {
+            let host = format!("{service}.{}.svc:{}", own.namespace, own.port);
+            if let Ok(host) = HeaderValue::try_from(host) {
+                request.headers_mut().insert(header::HOST, host);
+            }
+            match server.service_backend(&own.namespace, &service) {
+                Some(backend) => backend.oneshot(request).await.into_response(),
+                None => {
+                    let why = format!(
+                        "the EventSource `{}/{}` is not ready\n",
+                        own.namespace, own.name
+                    );
+                    (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
+                }
+            }
+        })
+    }
+
+    fn endpoint(&self, bound: SocketAddr) -> EventSourceEndpoint {
+        EventSourceEndpoint {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            port: self.port,
+            url: format!("http://{bound}"),
+            paths: self.paths.clone(),
+        }
+    }
 }
 
 /// The API server's open port.

@@ -6,6 +6,7 @@ use crate::sim::clock::PlatformClock;
 use crate::sim::git::{GitServer, NewCommit, Push};
 use crate::sim::network::Network;
 use crate::sim::scenario::{Fault, FaultEffect, ObjectName, Scenario, SeedSync, WebhookShape};
+use crate::sim::webhook::smee::{self, SmeeShape};
 use crate::sim::webhook::{self, Form};
 use axum::Router;
 use axum::body::Body;
@@ -63,6 +64,19 @@ impl Deliveries {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Brings what Smee channels receive to where it belongs.
+pub(super) fn follow_channels(
+    channels: &[SmeeShape],
+    network: Option<&Network>,
+    stop: &CancellationToken,
+) {
+    for channel in channels {
+        if let Some(network) = network {
+            smee::follow(channel.clone(), network.clone(), stop.clone());
         }
     }
 }

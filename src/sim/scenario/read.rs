@@ -10,6 +10,7 @@ use crate::sim::files::{EntryKind, FileTree};
 use crate::sim::kubelet::image::ImageProfile;
 use crate::sim::steps::StepProfile;
 use crate::sim::traffic::TrafficShape;
+use crate::sim::webhook::smee::SmeeShape;
 use serde::Deserialize;
 use serde_json::Value;
 use toml::de::DeTable;
@@ -17,7 +18,7 @@ use toml::de::DeTable;
 pub(super) const FILE: &str = "scenario.toml";
 const MANIFESTS: &str = "manifests";
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "title",
     "description",
     "starts",
@@ -28,6 +29,7 @@ const FIELDS: [&str; 12] = [
     "traffic",
     "repository",
     "webhook",
+    "smee",
     "sync",
     "fault",
 ];
@@ -106,6 +108,7 @@ pub(super) fn read(
         syncs: read_syncs(&mut reader, &table, &manifests),
         faults: read_faults(&mut reader, &table, &repositories),
         webhooks: read_webhooks(&mut reader, &table),
+        smee: read_smee(&mut reader, &table),
         repositories,
         manifests,
     };
@@ -188,6 +191,17 @@ fn read_webhooks<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>) -> Vec<Webhoo
         }
     }
     hooks
+}
+
+fn read_smee<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>) -> Vec<SmeeShape> {
+    let mut channels = Vec::new();
+    for (offset, channel) in reader.items::<SmeeShape>(table, "smee") {
+        match channel.mistake() {
+            Some(message) => reader.report_at(offset, message),
+            None => channels.push(channel),
+        }
+    }
+    channels
 }
 
 fn read_traffic<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>) -> Vec<TrafficShape> {

@@ -143,9 +143,10 @@ impl Reader<'_> {
             }
             let value = self.either()?;
             self.depth -= 1;
-            return match self.take(")") {
-                true => Ok(value),
-                false => Err("a `)` is missing".to_owned()),
+            return if self.take(")") {
+                Ok(value)
+            } else {
+                Err("a `)` is missing".to_owned())
             };
         }
         let Some((first, rest)) = self.tokens.split_first() else {

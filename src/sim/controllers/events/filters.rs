@@ -24,14 +24,14 @@ pub(super) fn passes(event: &Event, dependency: &Value) -> Passes {
         let verdict = list(filters, "exprs").iter().map(|one| expr(event, one));
         verdicts.push(join(
             text(filters, "exprLogicalOperator"),
-            verdict.collect(),
+            &verdict.collect::<Vec<_>>(),
         ));
     }
     if has("data") {
         let verdict = list(filters, "data").iter().map(|one| data(event, one));
         verdicts.push(join(
             text(filters, "dataLogicalOperator"),
-            verdict.collect(),
+            &verdict.collect::<Vec<_>>(),
         ));
     }
     if has("context") {
@@ -48,11 +48,11 @@ pub(super) fn passes(event: &Event, dependency: &Value) -> Passes {
             "the filter `script` needs Lua, which the embedded platform does not run".to_owned(),
         ));
     }
-    join(text(dependency, "filtersLogicalOperator"), verdicts)
+    join(text(dependency, "filtersLogicalOperator"), &verdicts)
 }
 
 /// All must pass, or one of them with `or`.
-fn join(operator: &str, verdicts: Vec<Passes>) -> Passes {
+fn join(operator: &str, verdicts: &[Passes]) -> Passes {
     let failed: Vec<String> = verdicts
         .iter()
         .filter_map(|one| one.as_ref().err().cloned())

@@ -160,7 +160,7 @@ impl Sources {
 }
 
 fn service_name(source: &EventSource) -> String {
-    format!("{}-eventsource-svc", source.name_any())
+    super::ArgoEvents::service(&source.name_any())
 }
 
 /// Returns when a calendar falls due after a time.

@@ -131,6 +131,7 @@ fn pipeline(text: &str, input: &Value) -> Result<Option<Value>, String> {
     piped.ok_or_else(|| "it is empty".to_owned())
 }
 
+#[allow(clippy::option_option, reason = "what is piped may be nothing")]
 fn run(
     command: &[Word],
     piped: Option<Option<Value>>,

@@ -299,12 +299,11 @@ fn pause_of(retry: &Value) -> Duration {
         .get("duration")
         .cloned()
         .unwrap_or_else(|| json!("1s"));
-    let span = match &given {
-        Value::Number(nanos) => nanos.as_u64().map(Duration::from_nanos),
-        given => duration::go(&path::text(given))
-            .ok()
-            .and_then(|span| span.to_std().ok()),
-    };
+    if let Some(nanos) = given.as_u64() {
+        return Duration::from_nanos(nanos);
+    }
+    let span = duration::go(&path::text(&given)).ok();
+    let span = span.and_then(|span| span.to_std().ok());
     span.unwrap_or(Duration::from_secs(1))
 }
 

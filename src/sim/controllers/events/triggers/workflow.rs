@@ -17,7 +17,7 @@ impl Hands {
                 return self.submit(&resource).await;
             }
             "submit-from" => {
-                let mut workflow = self.from_template(&resource).await?;
+                let mut workflow = self.made_from(&resource).await?;
                 super::label(shot, &mut workflow)?;
                 with_arguments(&mut workflow, part)?;
                 return self.submit(&workflow).await;
@@ -54,7 +54,7 @@ impl Hands {
     }
 
     /// Makes the Workflow that `argo submit --from` makes.
-    async fn from_template(&self, template: &Value) -> Result<Value, String> {
+    async fn made_from(&self, template: &Value) -> Result<Value, String> {
         let (api, made) = self.api(template);
         let name = &made.name;
         let found = api.get(name).await.map_err(|error| {
