@@ -5,4 +5,5 @@ mod cron;
 mod examples;
 mod faults;
 mod graphs;
+mod kinds;
 mod steering;

@@ -4,10 +4,12 @@
 //! Times are due times, not the time of looking, so a clock that jumps hours replays what would
 //! have happened in them. Reasons and messages are those of kubelet 1.33 on containerd.
 
+mod waiting;
+
 use super::command;
-use super::image::{ImageProfile, ImageSource, PullOutcome, full_reference, is_moving, is_valid};
+use super::image::{ImageProfile, ImageSource, PullOutcome, is_moving, is_valid};
 use super::probe::Plan;
-use super::step::{self, StepRun};
+use super::step::{Bench, Script, StepRun};
 use crate::sim::controllers::runtime::time::seconds;
 use crate::sim::rng::{Rng, Seed};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -44,7 +46,7 @@ pub(super) struct Span {
     /// It ended by itself and has said its last words.
     pub(super) finished: bool,
     /// What a step prints; none: the image says.
-    pub(super) script: Option<step::Script>,
+    pub(super) script: Option<Script>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -146,7 +148,7 @@ pub(super) struct Scene<'a> {
     pub(super) seed: Seed,
     pub(super) said: &'a mut Vec<Happening>,
     /// The pod's containers are steps.
-    pub(super) steps: Option<step::Bench<'a>>,
+    pub(super) steps: Option<Bench<'a>>,
 }
 
 impl Scene<'_> {
@@ -451,53 +453,6 @@ impl ContainerRun {
         }
     }
 
-    /// Lets a step that was started do its work, unless it waits for its turn.
-    pub(super) fn begin_work(&mut self, at: DateTime<Utc>) {
-        let Some(step) = self.step.as_mut().filter(|step| !step.waits) else {
-            return;
-        };
-        step.began = at;
-        if let Phase::Running { plan, .. } = &mut self.phase
-            && !step.behaviour.forever
-        {
-            plan.exit_after(at, step.behaviour.seconds, step.outcome());
-        }
-        if let Some(span) = self.spans.last_mut() {
-            span.script = Some(step.script());
-        }
-    }
-
-    /// Ends a step whose effects have been carried out, or were refused.
-    pub(super) fn finish_step(&mut self, said: Result<Vec<String>, String>) {
-        let Phase::Finishing { since, at } = self.phase else {
-            return;
-        };
-        let Some(step) = &mut self.step else { return };
-        let (mut code, lines) = match said {
-            Ok(lines) => (step.behaviour.exit_code, lines),
-            Err(line) => (1, vec![line]),
-        };
-        if let Some(script) = self.spans.last_mut().and_then(|span| span.script.as_mut()) {
-            script.last_words.extend(lines.iter().cloned());
-        }
-        step.behaviour.lines.extend(lines);
-        step.behaviour.exit_code = code;
-        let message = step.termination_message();
-        if step.note.continue_on_error {
-            code = 0;
-        }
-        let reason = step.reason(code);
-        self.end_span(at, true);
-        self.phase = Phase::Ended(Ended {
-            code,
-            reason,
-            started: since,
-            finished: at,
-            id: self.id.clone(),
-            message,
-        });
-    }
-
     fn on_running(
         &mut self,
         scene: &mut Scene<'_>,
@@ -596,83 +551,11 @@ impl ContainerRun {
         }
     }
 
-    fn end_span(&mut self, at: DateTime<Utc>, finished: bool) {
+    pub(super) fn end_span(&mut self, at: DateTime<Utc>, finished: bool) {
         if let Some(span) = self.spans.last_mut() {
             span.end = Some(at);
             span.finished = finished;
         }
-    }
-
-    /// Returns reason and message while the container waits.
-    pub(super) fn waiting(&self, pod: &Pod, initializing: bool) -> (String, Option<String>) {
-        let meta = &pod.metadata;
-        let (reason, message) = match &self.phase {
-            Phase::PullFailed {
-                message,
-                back_off_from: Some(_),
-                ..
-            } => ("ErrImagePull", Some(message.clone())),
-            Phase::PullFailed { message, .. } => (
-                "ImagePullBackOff",
-                Some(format!(
-                    "Back-off pulling image \"{}\": ErrImagePull: {message}",
-                    self.image_of(pod)
-                )),
-            ),
-            Phase::Blocked(reason, message, _) => (*reason, Some(message.clone())),
-            Phase::CrashLoop { delay, .. } => (
-                "CrashLoopBackOff",
-                Some(format!(
-                    "back-off {} restarting failed container={} pod={}_{}({})",
-                    spell(*delay),
-                    self.name,
-                    meta.name.as_deref().unwrap_or_default(),
-                    meta.namespace.as_deref().unwrap_or_default(),
-                    meta.uid.as_deref().unwrap_or_default()
-                )),
-            ),
-            Phase::Waiting(_)
-            | Phase::Pulling { .. }
-            | Phase::Creating { .. }
-            | Phase::Running { .. }
-            | Phase::Finishing { .. }
-            | Phase::Ended(_) => (
-                if initializing {
-                    "PodInitializing"
-                } else {
-                    "ContainerCreating"
-                },
-                None,
-            ),
-        };
-        (reason.to_owned(), message)
-    }
-
-    fn image_of<'a>(&self, pod: &'a Pod) -> &'a str {
-        let spec = pod.spec.as_ref();
-        spec.into_iter()
-            .flat_map(|spec| {
-                spec.containers
-                    .iter()
-                    .chain(spec.init_containers.iter().flatten())
-            })
-            .find(|container| container.name == self.name)
-            .and_then(|container| container.image.as_deref())
-            .unwrap_or_default()
-    }
-
-    /// Returns the image as the runtime resolved it.
-    pub(super) fn image_id(&self, image: &str) -> String {
-        let full = full_reference(image);
-        let name = full.split('@').next().unwrap_or_default();
-        let name = match name.rfind(':') {
-            Some(at) if name.rfind('/').is_none_or(|slash| slash < at) => name.split_at(at).0,
-            Some(_) | None => name,
-        };
-        self.digest
-            .as_ref()
-            .map(|digest| format!("{name}@{digest}"))
-            .unwrap_or_default()
     }
 }
 
@@ -681,17 +564,9 @@ fn back_off(earlier: u32) -> f64 {
     (FIRST_BACK_OFF * 2_f64.powi(earlier.min(10) as i32)).min(LONGEST_BACK_OFF)
 }
 
-/// Spells a delay as Go does.
-fn spell(delay: f64) -> String {
-    let whole = delay.round() as u64;
-    match (whole / 60, whole % 60) {
-        (0, seconds) => format!("{seconds}s"),
-        (minutes, seconds) => format!("{minutes}m{seconds}s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::waiting::spell;
     use super::*;
 
     #[test]

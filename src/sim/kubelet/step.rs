@@ -3,7 +3,7 @@
 //! The scenario's step profiles decide first, then an image profile that says when the container
 //! exits, then the shell words that can be followed, then what the image is known for.
 
-use super::container::Scene;
+use super::container::{ContainerRun, Ended, Phase, Scene};
 use super::image::{ImageProfile, ImageSource};
 use crate::sim::controllers::runtime::time::seconds;
 use crate::sim::rng::Rng;
@@ -27,7 +27,7 @@ pub(super) struct Script {
 }
 
 impl Script {
-    fn of(behaviour: &Behaviour, began: DateTime<Utc>) -> Self {
+    pub(super) fn of(behaviour: &Behaviour, began: DateTime<Utc>) -> Self {
         let count = behaviour.lines.len() as f64;
         Self {
             began,

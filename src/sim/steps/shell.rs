@@ -10,6 +10,7 @@ mod parse;
 mod programs;
 mod tests_of;
 mod tools;
+mod words;
 
 use super::Effect;
 use super::behaviour::{Behaviour, Step};
@@ -454,7 +455,7 @@ impl Shell<'_> {
                 let value = self.variable(name);
                 match (value.is_empty(), default) {
                     (true, Some(default)) => {
-                        let word = parse::parse_text(default).unwrap_or_default();
+                        let word = words::parse_text(default).unwrap_or_default();
                         self.expand(&word)
                     }
                     _ => Ok(value),

@@ -341,7 +341,15 @@ impl Workflows {
     ) -> Result<(), ReconcileError> {
         let error = match self.pods.create(pod).await {
             Ok(_) => return Ok(()),
-            Err(error) if error.is_conflict() => return Ok(()),
+            Err(error) if error.is_conflict() => {
+                // It is there since a pass that could not be saved; a leftover has to go first.
+                let known = self.pods.informer().get(&ObjectKey::of(pod));
+                let is_leftover = known.is_some_and(|known| {
+                    let ended = matches!(super::pods::pod_phase(&known), "Succeeded" | "Failed");
+                    ended || known.metadata.deletion_timestamp.is_some()
+                });
+                return if is_leftover { Err(error) } else { Ok(()) };
+            }
             Err(error) => error,
         };
         // What the server will never accept is the template's fault, not the moment's.

@@ -176,9 +176,9 @@ impl Operation<'_> {
             None => return Ok(()),
             Some(Ok(true)) => {}
             Some(Ok(false)) => {
-                let what = (NodeType::Skipped, Phase::Omitted);
                 let message = "omitted: depends condition not met";
-                self.initialize(&name, what, &graph.origin(&step), &graph.options(), message);
+                let what = (NodeType::Skipped, Phase::Omitted, message);
+                self.initialize(&name, what, &graph.origin(&step), &graph.options());
                 self.connect(graph, &needed, &name);
                 return Ok(());
             }
@@ -240,8 +240,8 @@ impl Operation<'_> {
         (name, needed): (&str, &[String]),
         why: &str,
     ) {
-        let what = (NodeType::Skipped, Phase::Error);
-        self.initialize(name, what, &graph.origin(step), &graph.options(), why);
+        let what = (NodeType::Skipped, Phase::Error, why);
+        self.initialize(name, what, &graph.origin(step), &graph.options());
         self.connect(graph, needed, name);
     }
 
@@ -270,12 +270,12 @@ impl Operation<'_> {
             Err(why) => return self.fail_task(graph, step, (&name, needed), &why),
         };
         if step.expands() && self.node(&name).is_none() {
-            let (what, message) = if made.is_empty() {
-                ((NodeType::Skipped, Phase::Skipped), "Skipped, empty params")
+            let what = if made.is_empty() {
+                (NodeType::Skipped, Phase::Skipped, "Skipped, empty params")
             } else {
-                ((NodeType::TaskGroup, Phase::Running), "")
+                (NodeType::TaskGroup, Phase::Running, "")
             };
-            self.initialize(&name, what, &graph.origin(step), &graph.options(), message);
+            self.initialize(&name, what, &graph.origin(step), &graph.options());
             self.connect(graph, needed, &name);
         }
         for one in &made {
@@ -298,7 +298,7 @@ impl Operation<'_> {
         if !self.proceeds(name, step, &home, &options) {
             return;
         }
-        match self.execute(name, Call::of(step), &home, &step.arguments, options) {
+        match self.execute(name, Call::of(step, &home), &step.arguments, options) {
             Ok(_) | Err(Halt::Parallelism) => {}
             Err(Halt::Mistake(why)) => self.mark(name, Phase::Error, &why),
         }
@@ -399,6 +399,17 @@ impl Operation<'_> {
             };
             queue.extend(next.unwrap_or_default().into_iter().map(|id| (id, branch)));
         }
+        self.verdict(graph, targets, &found, fail_fast)
+    }
+
+    /// Says what the phases of the targets amount to.
+    fn verdict(
+        &self,
+        graph: &Graph<'_>,
+        targets: &[String],
+        found: &BTreeMap<String, Option<Phase>>,
+        fail_fast: bool,
+    ) -> Phase {
         let mut result = Phase::Succeeded;
         for task in targets {
             match found

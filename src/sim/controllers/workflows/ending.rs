@@ -73,8 +73,7 @@ impl Operation<'_> {
         let home = self.home.clone();
         let outcome = self.execute(
             &name,
-            Call::named(&entry),
-            &home,
+            Call::named(&entry, &home),
             &arguments,
             Options::default(),
         );
@@ -131,6 +130,7 @@ impl Operation<'_> {
             template: &hook.template,
             template_ref: hook.template_ref.as_ref(),
             inline: None,
+            home: &home,
         };
         let options = Options {
             on_exit: true,
@@ -141,7 +141,7 @@ impl Operation<'_> {
             ..Options::default()
         };
         let home = self.home.clone();
-        self.execute(&name, call, &home, &arguments, options)?;
+        self.execute(&name, call, &arguments, options)?;
         let node = self.node(&name).cloned();
         Ok(node.filter(NodeStatus::is_fulfilled).map(Some))
     }
@@ -189,10 +189,11 @@ impl Operation<'_> {
                 template: &hook.template,
                 template_ref: hook.template_ref.as_ref(),
                 inline: None,
+                home,
             };
             let options = hooked();
             let arguments = self.filled(&hook.arguments)?;
-            match self.execute(&name, call, &home, &arguments, options) {
+            match self.execute(&name, call, &arguments, options) {
                 Ok(_) | Err(Halt::Parallelism) => {}
                 Err(Halt::Mistake(why)) => return Err(Halt::Mistake(why)),
             }
@@ -230,13 +231,14 @@ impl Operation<'_> {
             template: &hook.template,
             template_ref: hook.template_ref.as_ref(),
             inline: None,
+            home,
         };
         let options = Options {
             on_exit: true,
             boundary: options.boundary.clone(),
             ..hooked()
         };
-        match self.execute(&name, call, home, &arguments, options) {
+        match self.execute(&name, call, &arguments, options) {
             Ok(_) | Err(Halt::Parallelism) => {}
             Err(Halt::Mistake(why)) => self.mark(&name, Phase::Error, &why),
         }

@@ -1,8 +1,8 @@
 //! Executes a template: reuses its node, tries again, and hands it to what its kind does.
 
-use super::library::{Call, Found, Home, find, home_of};
+use super::library::{Call, Found, find, home_of};
 use super::model::Arguments;
-use super::node::{Inputs, NodeFlag, NodeType, Outputs, Phase};
+use super::node::{Inputs, NodeFlag, NodeStatus, NodeType, Outputs, Phase};
 use super::operate::{Halt, Operation, Options};
 use super::substitute::{Values, in_json};
 use super::template::{Template, TemplateKind};
@@ -26,7 +26,6 @@ impl Operation<'_> {
         &mut self,
         name: &str,
         call: Call<'_>,
-        home: &Home,
         arguments: &Arguments,
         options: Options,
     ) -> Result<bool, Halt> {
@@ -41,7 +40,7 @@ impl Operation<'_> {
                     .to_owned(),
             ))
         } else {
-            self.execute_found(name, call, home, arguments, options)
+            self.execute_found(name, call, arguments, options)
         };
         self.depth -= 1;
         done
@@ -51,11 +50,10 @@ impl Operation<'_> {
         &mut self,
         name: &str,
         call: Call<'_>,
-        home: &Home,
         arguments: &Arguments,
         options: Options,
     ) -> Result<bool, Halt> {
-        let ready = find(self.world, home, call)
+        let ready = find(self.world, call)
             .map_err(Halt::Mistake)
             .and_then(|found| {
                 let locals = self.locals(name, &found);
@@ -77,7 +75,7 @@ impl Operation<'_> {
         let mut ready = match ready {
             Ok(ready) => ready,
             Err(Halt::Mistake(why)) => {
-                self.initialize_or_mark_error(name, home, call, &options, &why);
+                self.initialize_or_mark_error(name, call, &options, &why);
                 return Err(Halt::Mistake(why));
             }
             Err(Halt::Parallelism) => return Err(Halt::Parallelism),
@@ -92,7 +90,6 @@ impl Operation<'_> {
     fn initialize_or_mark_error(
         &mut self,
         name: &str,
-        home: &Home,
         call: Call<'_>,
         options: &Options,
         why: &str,
@@ -104,10 +101,10 @@ impl Operation<'_> {
         let origin = super::operate::Origin {
             template: call.template.to_owned(),
             template_ref: call.template_ref.cloned(),
-            scope: home.scope.clone(),
+            scope: call.home.scope.clone(),
         };
-        let what = (NodeType::Skipped, Phase::Error);
-        self.initialize(name, what, &origin, options, why);
+        let what = (NodeType::Skipped, Phase::Error, why);
+        self.initialize(name, what, &origin, options);
     }
 
     fn locals(&self, name: &str, found: &Found) -> Values {
@@ -180,14 +177,14 @@ impl Operation<'_> {
             inline: None,
         };
         let home = home_of(self.world, &self.home, &node.template_scope);
-        let found = find(self.world, &home, call).ok()?;
+        let found = find(self.world, call).ok()?;
         let number = found.raw.get("parallelism").and_then(Value::as_i64);
         let fail_fast = found.raw.get("failFast") == Some(&Value::Bool(true));
         Some((number, fail_fast))
     }
 
     fn active_children(&self, boundary: &str) -> i64 {
-        let is_active = |node: &&super::node::NodeStatus| {
+        let is_active = |node: &&NodeStatus| {
             node.boundary_id == boundary
                 && !node.is_fulfilled()
                 && matches!(
@@ -219,32 +216,13 @@ impl Operation<'_> {
         let Some(node) = self.node(name).cloned() else {
             return Ok(false);
         };
-        let running = self
-            .last_attempt(&node)
-            .filter(|last| !last.is_fulfilled())
-            .map(|last| last.name.clone());
         let number = self.attempts(&node).len();
-        let attempt = running.unwrap_or_else(|| format!("{name}({number})"));
-        let values = self.retry_values(&node);
-        let raw = in_json(&ready.raw, &values, self.now)?;
-        let template = read(&raw)?;
-        let child = Ready {
-            raw,
-            template,
-            found: ready.found.clone(),
-            options: Options {
-                flag: NodeFlag {
-                    retried: true,
-                    ..ready.options.flag
-                },
-                ..ready.options.clone()
-            },
-        };
+        let (attempt, child) = self.attempt_of(&node, ready)?;
         let outcome = self.execute_kind(&attempt, &child);
         if let Err(Halt::Mistake(why)) = &outcome {
             if self.node(&attempt).is_none() {
-                let what = (NodeType::Skipped, Phase::Error);
-                self.initialize(&attempt, what, &child.found.origin, &child.options, why);
+                let what = (NodeType::Skipped, Phase::Error, why.as_str());
+                self.initialize(&attempt, what, &child.found.origin, &child.options);
             }
             self.mark(&attempt, Phase::Error, why);
         }
@@ -260,6 +238,32 @@ impl Operation<'_> {
             Err(Halt::Parallelism) => Err(Halt::Parallelism),
             Ok(_) | Err(Halt::Mistake(_)) => Ok(true),
         }
+    }
+
+    /// Returns the attempt that runs or comes next, and what it executes.
+    fn attempt_of(&self, node: &NodeStatus, ready: &Ready) -> Result<(String, Ready), Halt> {
+        let running = self
+            .last_attempt(node)
+            .filter(|last| !last.is_fulfilled())
+            .map(|last| last.name.clone());
+        let number = self.attempts(node).len();
+        let attempt = running.unwrap_or_else(|| format!("{}({number})", node.name));
+        let values = self.retry_values(node);
+        let raw = in_json(&ready.raw, &values, self.now)?;
+        let template = read(&raw)?;
+        let child = Ready {
+            raw,
+            template,
+            found: ready.found.clone(),
+            options: Options {
+                flag: NodeFlag {
+                    retried: true,
+                    ..ready.options.flag
+                },
+                ..ready.options.clone()
+            },
+        };
+        Ok((attempt, child))
     }
 
     fn take_over_outputs(&mut self, name: &str) {
@@ -278,7 +282,8 @@ impl Operation<'_> {
         phase: Phase,
         ready: &Ready,
     ) {
-        self.initialize(name, (kind, phase), &ready.found.origin, &ready.options, "");
+        let what = (kind, phase, "");
+        self.initialize(name, what, &ready.found.origin, &ready.options);
         let inputs = Inputs {
             parameters: ready.template.inputs.parameters.clone(),
             artifacts: ready.template.inputs.artifacts.clone(),

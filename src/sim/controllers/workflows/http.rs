@@ -7,7 +7,8 @@ use crate::domain::clock::Clock;
 use crate::sim::clock::PlatformClock;
 use crate::sim::network::{Manner, Network};
 use bytes::Bytes;
-use http::Request;
+use chrono::{DateTime, Utc};
+use http::{Request, Response};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -51,6 +52,11 @@ pub(super) async fn ask(
         Ok(answer) => answer,
         Err(error) => return failed(error.to_string()),
     };
+    judge(http, &answer, clock.now())
+}
+
+/// Says whether an answer is what the template wants.
+fn judge(http: &Http, answer: &Response<Bytes>, now: DateTime<Utc>) -> (Phase, String, String) {
     let code = answer.status();
     let body = String::from_utf8_lossy(answer.body()).into_owned();
     let is_fine = if http.success_condition.is_empty() {
@@ -63,7 +69,7 @@ pub(super) async fn ask(
         let condition = http
             .success_condition
             .replace("response.statusCode", "int(response.statusCode)");
-        holds(&condition, &values, clock.now())
+        holds(&condition, &values, now)
     };
     match is_fine {
         Ok(true) => (Phase::Succeeded, String::new(), body),

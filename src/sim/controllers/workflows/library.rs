@@ -29,22 +29,26 @@ pub(super) struct Call<'c> {
     pub(super) template: &'c str,
     pub(super) template_ref: Option<&'c TemplateRef>,
     pub(super) inline: Option<&'c Value>,
+    /// Where its name is looked up.
+    pub(super) home: &'c Home,
 }
 
 impl<'c> Call<'c> {
-    pub(super) fn named(template: &'c str) -> Self {
+    pub(super) fn named(template: &'c str, home: &'c Home) -> Self {
         Self {
             template,
             template_ref: None,
             inline: None,
+            home,
         }
     }
 
-    pub(super) fn of(step: &'c Step) -> Self {
+    pub(super) fn of(step: &'c Step, home: &'c Home) -> Self {
         Self {
             template: &step.template,
             template_ref: step.template_ref.as_ref(),
             inline: step.inline.as_ref(),
+            home,
         }
     }
 }
@@ -72,7 +76,8 @@ impl Home {
 }
 
 /// Finds a template.
-pub(super) fn find(world: &World, home: &Home, call: Call<'_>) -> Result<Found, String> {
+pub(super) fn find(world: &World, call: Call<'_>) -> Result<Found, String> {
+    let home = call.home;
     if let Some(inline) = call.inline {
         return Ok(Found {
             raw: inline.clone(),

@@ -185,10 +185,9 @@ impl Operation<'_> {
     pub(super) fn initialize(
         &mut self,
         name: &str,
-        (kind, phase): (NodeType, Phase),
+        (kind, phase, message): (NodeType, Phase, &str),
         origin: &Origin,
         options: &Options,
-        message: &str,
     ) {
         let id = self.id_of(name);
         let flag = (options.flag != NodeFlag::default()).then_some(options.flag);

@@ -4,6 +4,7 @@ use super::execute::Ready;
 use super::library::text_at;
 use super::node::pod_name;
 use super::operate::Operation;
+use super::template::Template;
 use crate::sim::controllers::ownership::reference_to;
 use crate::sim::steps::{NOTE, PodNote, StepNote, Turn};
 use k8s_openapi::api::core::v1::Pod;
@@ -204,30 +205,7 @@ fn main_container(
         }
     }
     note_artifacts(operation, node, ready, &mut note);
-    let mut main = if let Some(container) = &template.container {
-        container.clone()
-    } else if let Some(script) = &template.script {
-        note.script = text_at(script, "source");
-        let mut container = script.clone();
-        if let Some(map) = container.as_object_mut() {
-            map.remove("source");
-        }
-        container["args"] = json!([SCRIPT]);
-        container
-    } else if let Some(resource) = &template.resource {
-        let action = text_at(resource, "action").unwrap_or_default();
-        let manifest = text_at(resource, "manifest").unwrap_or_default();
-        note.parameters.insert("manifest".to_owned(), manifest);
-        note.parameters.insert("action".to_owned(), action.clone());
-        note.resource = Some(resource.clone());
-        json!({"image": EXECUTOR, "command": ["argoexec", "resource", action]})
-    } else {
-        return Err(
-            "containerSet and data templates are not simulated: use container, script, \
-                    steps or dag"
-                .to_owned(),
-        );
-    };
+    let mut main = program(template, &mut note)?;
     if !main.is_object() {
         main = Value::Object(Map::new());
     }
@@ -236,6 +214,34 @@ fn main_container(
     env.push(json!({"name": TEMPLATE, "value": ready.raw.to_string()}));
     main["env"] = Value::Array(env);
     Ok((main, note))
+}
+
+/// Returns what the template runs, as far as it says.
+fn program(template: &Template, note: &mut StepNote) -> Result<Value, String> {
+    if let Some(container) = &template.container {
+        Ok(container.clone())
+    } else if let Some(script) = &template.script {
+        note.script = text_at(script, "source");
+        let mut container = script.clone();
+        if let Some(map) = container.as_object_mut() {
+            map.remove("source");
+        }
+        container["args"] = json!([SCRIPT]);
+        Ok(container)
+    } else if let Some(resource) = &template.resource {
+        let action = text_at(resource, "action").unwrap_or_default();
+        let manifest = text_at(resource, "manifest").unwrap_or_default();
+        note.parameters.insert("manifest".to_owned(), manifest);
+        note.parameters.insert("action".to_owned(), action.clone());
+        note.resource = Some(resource.clone());
+        Ok(json!({"image": EXECUTOR, "command": ["argoexec", "resource", action]}))
+    } else {
+        Err(
+            "containerSet and data templates are not simulated: use container, script, \
+                    steps or dag"
+                .to_owned(),
+        );
+    }
 }
 
 /// Says which artifacts the step finds and leaves.

@@ -21,14 +21,16 @@ struct Assessment {
 impl Operation<'_> {
     /// Makes a pod for a node, unless it has one.
     pub(super) fn execute_pod(&mut self, name: &str, ready: &Ready) -> Result<bool, Halt> {
-        if self.node(name).is_none() {
+        let is_new = self.node(name).is_none();
+        if is_new {
             self.initialize_executable(name, NodeType::Pod, Phase::Pending, ready);
         }
         let id = self.id_of(name);
         let is_pending = self
             .by_id(&id)
             .is_some_and(|node| node.phase == Phase::Pending);
-        if !is_pending || self.world.pods.contains_key(&id) {
+        // A pod that is known of a new node is a leftover of an attempt that was retried.
+        if !is_pending || (!is_new && self.world.pods.contains_key(&id)) {
             return Ok(true);
         }
         if !self.may_execute(ready.options.on_exit) {

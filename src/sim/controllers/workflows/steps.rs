@@ -31,8 +31,8 @@ impl Operation<'_> {
                     scope: ready.found.home.scope.clone(),
                     ..Origin::default()
                 };
-                let what = (NodeType::StepGroup, Phase::Running);
-                self.initialize(&group, what, &origin, &options, "");
+                let what = (NodeType::StepGroup, Phase::Running, "");
+                self.initialize(&group, what, &origin, &options);
                 self.connect_group(name, index, &group);
             }
             let raw = ready.raw.pointer(&format!("/steps/{index}"));
@@ -209,8 +209,7 @@ impl Operation<'_> {
         }
         match self.execute(
             &name,
-            Call::of(step),
-            home,
+            Call::of(step, home),
             &step.arguments,
             options.clone(),
         ) {
@@ -252,7 +251,8 @@ impl Operation<'_> {
             ),
             Err(why) => (Phase::Error, why),
         };
-        self.initialize(name, (NodeType::Skipped, phase), &origin, options, &message);
+        let what = (NodeType::Skipped, phase, message.as_str());
+        self.initialize(name, what, &origin, options);
         false
     }
 

@@ -36,23 +36,23 @@ pub(super) fn validate(operation: &Operation<'_>) -> Result<(), String> {
         .map(|one| one.name.clone())
         .collect();
     walk.template(
-        &home,
-        Call::named(&spec.entrypoint),
+        Call::named(&spec.entrypoint, &home),
         &given,
         "spec.entrypoint",
     )?;
     if !spec.on_exit.is_empty() {
-        walk.template(&home, Call::named(&spec.on_exit), &given, "spec.onExit")?;
+        walk.template(Call::named(&spec.on_exit, &home), &given, "spec.onExit")?;
     }
     for (name, hook) in &spec.hooks {
         let call = Call {
             template: &hook.template,
             template_ref: hook.template_ref.as_ref(),
             inline: None,
+            home: &home,
         };
         let mut given = given.clone();
         given.extend(hook.arguments.parameters.iter().map(|one| one.name.clone()));
-        walk.template(&home, call, &given, &format!("spec.hooks.{name}"))?;
+        walk.template(call, &given, &format!("spec.hooks.{name}"))?;
     }
     Ok(())
 }
@@ -82,14 +82,8 @@ struct Walk<'o> {
 }
 
 impl Walk<'_> {
-    fn template(
-        &mut self,
-        home: &Home,
-        call: Call<'_>,
-        given: &[String],
-        at: &str,
-    ) -> Result<(), String> {
-        let found = find(self.operation.world, home, call).map_err(|why| format!("{at} {why}"))?;
+    fn template(&mut self, call: Call<'_>, given: &[String], at: &str) -> Result<(), String> {
+        let found = find(self.operation.world, call).map_err(|why| format!("{at} {why}"))?;
         let template: Template = read(&found.raw).map_err(|why| format!("{at}: {why}"))?;
         let name = match template.name.as_str() {
             "" => format!("{at}.inline"),
@@ -138,7 +132,7 @@ impl Walk<'_> {
             .filter(|one| one.value.is_some() || one.value_from.is_some())
             .map(|one| one.name.clone())
             .collect();
-        self.template(home, Call::of(step), &given, &format!("{at}.{}", step.name))
+        self.template(Call::of(step, home), &given, &format!("{at}.{}", step.name))
     }
 
     fn steps(&mut self, name: &str, template: &Template, found: &Found) -> Result<(), String> {

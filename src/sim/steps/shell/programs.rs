@@ -51,7 +51,7 @@ impl Shell<'_> {
             "sh" | "bash" | "ash" | "exec" | "env" | "sudo" | "time" | "nohup" => {
                 self.nested(short, arguments)
             }
-            _ => self.text_program(short, &words),
+            _ => Ok(self.text_program(short, &words)),
         }
     }
 
@@ -113,11 +113,11 @@ impl Shell<'_> {
         }
     }
 
-    fn text_program(&mut self, name: &str, words: &[&str]) -> Flow {
+    fn text_program(&mut self, name: &str, words: &[&str]) -> i32 {
         match name {
             "echo" => self.echo(words),
             "printf" => self.printf(words),
-            "cat" => return Ok(self.cat(words)),
+            "cat" => return self.cat(words),
             "tee" => {
                 let text = self.input.take().unwrap_or_default();
                 let append = words.contains(&"-a");
@@ -127,36 +127,8 @@ impl Shell<'_> {
                 }
                 self.print(&text);
             }
-            "cd" | "pushd" => self.folder = self.absolute(words.first().unwrap_or(&"/root")),
-            "pwd" => self.print(&format!("{}\n", self.folder.clone())),
-            "mkdir" => {
-                for path in words.iter().filter(|word| !word.starts_with('-')) {
-                    self.make_folder(path);
-                }
-            }
-            "touch" => {
-                for path in words.iter().filter(|word| !word.starts_with('-')) {
-                    if !self.is_file(path) {
-                        self.write(path, String::new());
-                    }
-                }
-            }
-            "rm" | "rmdir" => {
-                for path in words.iter().filter(|word| !word.starts_with('-')) {
-                    self.remove(path);
-                }
-            }
-            "cp" | "mv" => return Ok(self.copy(name, words)),
-            "ls" => {
-                let path = words.iter().find(|word| !word.starts_with('-'));
-                let path = path.copied().unwrap_or(".");
-                if !self.is_folder(path) && !self.is_file(path) {
-                    self.print(&format!("ls: {path}: No such file or directory\n"));
-                    return Ok(1);
-                }
-                let names = self.names_in(path);
-                let lines: String = names.iter().map(|name| format!("{name}\n")).collect();
-                self.print(&lines);
+            "cd" | "pushd" | "pwd" | "mkdir" | "touch" | "rm" | "rmdir" | "cp" | "mv" | "ls" => {
+                return self.file_program(name, words);
             }
             "uname" => self.print("Linux\n"),
             "hostname" => self.print("pod\n"),
@@ -187,7 +159,46 @@ impl Shell<'_> {
             }
             _ => return self.filter(name, words),
         }
-        Ok(0)
+        0
+    }
+
+    /// Runs a program that works on files and folders.
+    fn file_program(&mut self, name: &str, words: &[&str]) -> i32 {
+        match name {
+            "cd" | "pushd" => self.folder = self.absolute(words.first().unwrap_or(&"/root")),
+            "pwd" => self.print(&format!("{}\n", self.folder.clone())),
+            "mkdir" => {
+                for path in words.iter().filter(|word| !word.starts_with('-')) {
+                    self.make_folder(path);
+                }
+            }
+            "touch" => {
+                for path in words.iter().filter(|word| !word.starts_with('-')) {
+                    if !self.is_file(path) {
+                        self.write(path, String::new());
+                    }
+                }
+            }
+            "rm" | "rmdir" => {
+                for path in words.iter().filter(|word| !word.starts_with('-')) {
+                    self.remove(path);
+                }
+            }
+            "cp" | "mv" => return self.copy(name, words),
+            "ls" => {
+                let path = words.iter().find(|word| !word.starts_with('-'));
+                let path = path.copied().unwrap_or(".");
+                if !self.is_folder(path) && !self.is_file(path) {
+                    self.print(&format!("ls: {path}: No such file or directory\n"));
+                    return 1;
+                }
+                let names = self.names_in(path);
+                let lines: String = names.iter().map(|name| format!("{name}\n")).collect();
+                self.print(&lines);
+            }
+            _ => {}
+        }
+        0
     }
 
     fn echo(&mut self, words: &[&str]) {
@@ -236,12 +247,11 @@ impl Shell<'_> {
                     letters.next();
                 }
                 match letters.next() {
-                    Some('%') => text.push('%'),
+                    Some('%') | None => text.push('%'),
                     Some(_) => {
                         text.push_str(arguments.next().unwrap_or(&""));
                         used = true;
                     }
-                    None => text.push('%'),
                 }
             }
             if !used || arguments.len() == 0 {
@@ -321,18 +331,7 @@ impl Shell<'_> {
     }
 
     /// Runs a program that works on lines.
-    fn filter(&mut self, name: &str, words: &[&str]) -> Flow {
-        let value_of = |flag: &str| {
-            let at = words.iter().position(|word| *word == flag)?;
-            words.get(at + 1).copied()
-        };
-        let count = || {
-            let number =
-                value_of("-n").or_else(|| words.iter().find_map(|word| word.strip_prefix('-')));
-            number
-                .and_then(|number| number.parse::<usize>().ok())
-                .unwrap_or(10)
-        };
+    fn filter(&mut self, name: &str, words: &[&str]) -> i32 {
         if !matches!(
             name,
             "head" | "tail" | "wc" | "sort" | "uniq" | "tr" | "cut" | "grep" | "awk" | "jq"
@@ -347,77 +346,95 @@ impl Shell<'_> {
                     .unwrap_or_default()
             }
         };
-        let lines: Vec<&str> = text.lines().collect();
-        let joined = |lines: Vec<&str>| {
-            lines
-                .iter()
-                .map(|line| format!("{line}\n"))
-                .collect::<String>()
-        };
-        let made = match name {
-            "head" => joined(lines.into_iter().take(count()).collect()),
-            "tail" => {
-                let skip = lines.len().saturating_sub(count());
-                joined(lines.into_iter().skip(skip).collect())
-            }
-            "wc" if words.contains(&"-l") => format!("{}\n", lines.len()),
-            "wc" if words.contains(&"-w") => format!("{}\n", text.split_whitespace().count()),
-            "wc" => format!("{}\n", text.len()),
-            "sort" => {
-                let mut sorted = lines;
-                sorted.sort_unstable();
-                joined(sorted)
-            }
-            "uniq" => {
-                let mut kept = lines;
-                kept.dedup();
-                joined(kept)
-            }
-            "tr" => translate(&text, words),
-            "cut" => {
-                let delimiter = cut_flag(words, "-d").unwrap_or("\t");
-                let field: usize = cut_flag(words, "-f")
-                    .and_then(|f| f.parse().ok())
-                    .unwrap_or(1);
-                let pick = |line: &&str| {
-                    line.split(delimiter)
-                        .nth(field.saturating_sub(1))
-                        .unwrap_or_default()
-                        .to_owned()
-                };
-                lines.iter().map(|line| pick(line) + "\n").collect()
-            }
-            "grep" => {
-                let pattern = words
-                    .iter()
-                    .find(|word| !word.starts_with('-'))
-                    .copied()
-                    .unwrap_or_default();
-                let inverted = words.contains(&"-v");
-                let regex = regex::Regex::new(pattern).ok();
-                let is_match = |line: &&str| {
-                    let found = regex
-                        .as_ref()
-                        .map_or_else(|| line.contains(pattern), |regex| regex.is_match(line));
-                    found != inverted
-                };
-                let found: Vec<&str> = lines.into_iter().filter(|line| is_match(line)).collect();
-                let code = i32::from(found.is_empty());
-                if !words.contains(&"-q") {
-                    self.print(&joined(found));
-                }
-                return Ok(code);
-            }
-            _ => text.clone(),
-        };
+        if name == "grep" {
+            return self.grep(&text, words);
+        }
+        let made = transformed(name, &text, words);
         self.print(&made);
-        Ok(0)
+        0
     }
 
-    pub(super) fn unknown(&mut self) -> Flow {
+    fn grep(&mut self, text: &str, words: &[&str]) -> i32 {
+        let pattern = words
+            .iter()
+            .find(|word| !word.starts_with('-'))
+            .copied()
+            .unwrap_or_default();
+        let inverted = words.contains(&"-v");
+        let regex = regex::Regex::new(pattern).ok();
+        let is_match = |line: &&str| {
+            let found = regex
+                .as_ref()
+                .map_or_else(|| line.contains(pattern), |regex| regex.is_match(line));
+            found != inverted
+        };
+        let found: Vec<&str> = text.lines().filter(|line| is_match(line)).collect();
+        let code = i32::from(found.is_empty());
+        if !words.contains(&"-q") {
+            self.print(&joined(&found));
+        }
+        code
+    }
+
+    pub(super) fn unknown(&mut self) -> i32 {
         self.input = None;
         self.seconds += UNKNOWN_SECONDS;
-        Ok(0)
+        0
+    }
+}
+
+fn joined(lines: &[&str]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Returns what a filter makes of a text.
+fn transformed(name: &str, text: &str, words: &[&str]) -> String {
+    let value_of = |flag: &str| {
+        let at = words.iter().position(|word| *word == flag)?;
+        words.get(at + 1).copied()
+    };
+    let count = || {
+        let number =
+            value_of("-n").or_else(|| words.iter().find_map(|word| word.strip_prefix('-')));
+        number
+            .and_then(|number| number.parse::<usize>().ok())
+            .unwrap_or(10)
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    match name {
+        "head" => joined(lines.get(..count().min(lines.len())).unwrap_or_default()),
+        "tail" => {
+            let skip = lines.len().saturating_sub(count());
+            joined(lines.get(skip..).unwrap_or_default())
+        }
+        "wc" if words.contains(&"-l") => format!("{}\n", lines.len()),
+        "wc" if words.contains(&"-w") => format!("{}\n", text.split_whitespace().count()),
+        "wc" => format!("{}\n", text.len()),
+        "sort" => {
+            let mut sorted = lines;
+            sorted.sort_unstable();
+            joined(&sorted)
+        }
+        "uniq" => {
+            let mut kept = lines;
+            kept.dedup();
+            joined(&kept)
+        }
+        "tr" => translate(text, words),
+        "cut" => {
+            let delimiter = cut_flag(words, "-d").unwrap_or("\t");
+            let field: usize = cut_flag(words, "-f")
+                .and_then(|f| f.parse().ok())
+                .unwrap_or(1);
+            let pick = |line: &&str| {
+                line.split(delimiter)
+                    .nth(field.saturating_sub(1))
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            lines.iter().map(|line| pick(line) + "\n").collect()
+        }
+        _ => text.to_owned(),
     }
 }
 

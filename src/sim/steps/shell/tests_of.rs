@@ -26,7 +26,6 @@ impl Shell<'_> {
         let number = |text: &str| text.trim().parse::<i64>().unwrap_or(0);
         match words {
             ["!", rest @ ..] => !self.one(rest),
-            [] => false,
             ["-z"] => true,
             [text] | ["-n", text] => !text.is_empty(),
             ["-z", text] => text.is_empty(),

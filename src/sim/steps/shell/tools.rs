@@ -3,7 +3,7 @@
 //! What they change outside of the pod becomes an effect: a clone is checked, a push of an image
 //! makes it available, and a `git push` commits the images that were set before it.
 
-use super::{Flow, Shell};
+use super::Shell;
 use crate::sim::kubelet::image::digest_of;
 use crate::sim::steps::Effect;
 
@@ -20,7 +20,7 @@ pub(super) struct Clone {
 }
 
 impl Shell<'_> {
-    pub(super) fn tool(&mut self, name: &str, words: &[&str]) -> Flow {
+    pub(super) fn tool(&mut self, name: &str, words: &[&str]) -> i32 {
         match name {
             "git" => self.git(words),
             "git-init" => {
@@ -28,19 +28,19 @@ impl Shell<'_> {
                 let path = flag(words, "-path").unwrap_or_else(|| ".".to_owned());
                 let revision = flag(words, "-revision").unwrap_or_default();
                 self.clone_to(&url, &path, &revision);
-                Ok(0)
+                0
             }
-            "sed" => Ok(self.sed(words)),
-            "yq" => Ok(self.yq(words)),
-            "kustomize" => Ok(self.kustomize(words)),
+            "sed" => self.sed(words),
+            "yq" => self.yq(words),
+            "kustomize" => self.kustomize(words),
             "docker" | "podman" | "buildah" | "nerdctl" => self.docker(words),
             "executor" | "kaniko" => {
                 match flag(words, "--destination") {
                     Some(image) => self.push(&image),
-                    None => return Ok(1),
+                    None => return 1,
                 }
                 self.seconds += 20.0;
-                Ok(0)
+                0
             }
             "crane" | "skopeo" => {
                 if let (Some(&("push" | "copy")), Some(image)) = (words.first(), words.last()) {
@@ -51,7 +51,7 @@ impl Shell<'_> {
             "npm" | "yarn" | "pnpm" | "go" | "cargo" | "mvn" | "gradle" | "make" | "pytest"
             | "pip" | "apk" | "apt-get" | "bundle" | "dotnet" => {
                 self.work(name, words);
-                Ok(0)
+                0
             }
             _ => self.unknown(),
         }
@@ -79,7 +79,7 @@ impl Shell<'_> {
         }
     }
 
-    fn git(&mut self, words: &[&str]) -> Flow {
+    fn git(&mut self, words: &[&str]) -> i32 {
         let mut words = words;
         while let Some((first, rest)) = words.split_first() {
             match *first {
@@ -92,51 +92,12 @@ impl Shell<'_> {
             }
         }
         let Some((verb, rest)) = words.split_first() else {
-            return Ok(1);
+            return 1;
         };
         self.seconds += 0.2;
         match *verb {
-            "clone" => {
-                let branch = flag(rest, "-b")
-                    .or_else(|| flag(rest, "--branch"))
-                    .unwrap_or_default();
-                let values: Vec<&&str> = rest
-                    .iter()
-                    .enumerate()
-                    .filter(|(at, word)| {
-                        let before = at.checked_sub(1).and_then(|at| rest.get(at));
-                        let is_value = before.is_some_and(|flag| {
-                            matches!(*flag, "-b" | "--branch" | "--depth" | "-o")
-                        });
-                        !word.starts_with('-') && !is_value
-                    })
-                    .map(|(_, word)| word)
-                    .collect();
-                let Some(url) = values.first() else {
-                    return Ok(128);
-                };
-                let name = url
-                    .trim_end_matches('/')
-                    .rsplit('/')
-                    .next()
-                    .unwrap_or_default();
-                let name = name.trim_end_matches(".git");
-                let folder = values.get(1).map_or(name, |folder| **folder);
-                self.print(&format!("Cloning into '{folder}'...\n"));
-                self.clone_to(url, folder, &branch);
-            }
-            "checkout" | "switch" | "fetch" | "reset" => {
-                let revision = rest.iter().rev().find(|word| !word.starts_with('-'));
-                if let (Some(revision), Some(clone)) = (revision, self.here())
-                    && *verb != "fetch"
-                {
-                    if is_commit(revision) {
-                        clone.commit = (*revision).to_owned();
-                    } else {
-                        clone.branch = (*revision).to_owned();
-                    }
-                }
-            }
+            "clone" => return self.git_clone(rest),
+            "checkout" | "switch" | "reset" => self.git_checkout(rest),
             "rev-parse" => {
                 let commit = self
                     .here()
@@ -156,13 +117,53 @@ impl Shell<'_> {
             }
             "push" => self.git_push(rest),
             "diff" => {
-                return Ok(i32::from(
-                    self.here().is_some_and(|clone| !clone.images.is_empty()),
-                ));
+                return i32::from(self.here().is_some_and(|clone| !clone.images.is_empty()));
             }
             _ => {}
         }
-        Ok(0)
+        0
+    }
+
+    fn git_clone(&mut self, rest: &[&str]) -> i32 {
+        let branch = flag(rest, "-b")
+            .or_else(|| flag(rest, "--branch"))
+            .unwrap_or_default();
+        let values: Vec<&&str> = rest
+            .iter()
+            .enumerate()
+            .filter(|(at, word)| {
+                let before = at.checked_sub(1).and_then(|at| rest.get(at));
+                let is_value = before
+                    .is_some_and(|flag| matches!(*flag, "-b" | "--branch" | "--depth" | "-o"));
+                !word.starts_with('-') && !is_value
+            })
+            .map(|(_, word)| word)
+            .collect();
+        let Some(url) = values.first() else {
+            return 128;
+        };
+        let name = url
+            .trim_end_matches('/')
+            .rsplit('/')
+            .next()
+            .unwrap_or_default();
+        let name = name.trim_end_matches(".git");
+        let folder = values.get(1).map_or(name, |folder| **folder);
+        self.print(&format!("Cloning into '{folder}'...\n"));
+        self.clone_to(url, folder, &branch);
+        0
+    }
+
+    fn git_checkout(&mut self, words: &[&str]) {
+        let revision = words.iter().rev().find(|word| !word.starts_with('-'));
+        let Some((revision, clone)) = revision.zip(self.here()) else {
+            return;
+        };
+        if is_commit(revision) {
+            (*revision).clone_into(&mut clone.commit);
+        } else {
+            (*revision).clone_into(&mut clone.branch);
+        }
     }
 
     fn clone_to(&mut self, url: &str, folder: &str, revision: &str) {
@@ -319,7 +320,7 @@ impl Shell<'_> {
         0
     }
 
-    fn docker(&mut self, words: &[&str]) -> Flow {
+    fn docker(&mut self, words: &[&str]) -> i32 {
         match words {
             ["build" | "buildx" | "bud" | "bake", rest @ ..] => {
                 self.seconds += self.rng.between(12.0, 20.0);
@@ -330,13 +331,13 @@ impl Shell<'_> {
                 if rest.contains(&"--push") {
                     self.push(&tag);
                 }
-                Ok(0)
+                0
             }
             ["push", rest @ ..] => {
                 if let Some(image) = rest.iter().find(|word| !word.starts_with('-')) {
                     self.push(image);
                 }
-                Ok(0)
+                0
             }
             _ => self.unknown(),
         }
