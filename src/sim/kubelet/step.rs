@@ -138,6 +138,55 @@ impl StepRun {
     }
 }
 
+impl ContainerRun {
+    /// Lets a step that was started do its work, unless it waits for its turn.
+    pub(super) fn begin_work(&mut self, at: DateTime<Utc>) {
+        let Some(step) = self.step.as_mut().filter(|step| !step.waits) else {
+            return;
+        };
+        step.began = at;
+        if let Phase::Running { plan, .. } = &mut self.phase
+            && !step.behaviour.forever
+        {
+            plan.exit_after(at, step.behaviour.seconds, step.outcome());
+        }
+        if let Some(span) = self.spans.last_mut() {
+            span.script = Some(step.script());
+        }
+    }
+
+    /// Ends a step whose effects have been carried out, or were refused.
+    pub(super) fn finish_step(&mut self, said: Result<Vec<String>, String>) {
+        let Phase::Finishing { since, at } = self.phase else {
+            return;
+        };
+        let Some(step) = &mut self.step else { return };
+        let (mut code, lines) = match said {
+            Ok(lines) => (step.behaviour.exit_code, lines),
+            Err(line) => (1, vec![line]),
+        };
+        if let Some(script) = self.spans.last_mut().and_then(|span| span.script.as_mut()) {
+            script.last_words.extend(lines.iter().cloned());
+        }
+        step.behaviour.lines.extend(lines);
+        step.behaviour.exit_code = code;
+        let message = step.termination_message();
+        if step.note.continue_on_error {
+            code = 0;
+        }
+        let reason = step.reason(code);
+        self.end_span(at, true);
+        self.phase = Phase::Ended(Ended {
+            code,
+            reason,
+            started: since,
+            finished: at,
+            id: self.id.clone(),
+            message,
+        });
+    }
+}
+
 /// Returns command and arguments; of a Task's step those that Tekton's entrypoint begins.
 fn words(spec: &Container) -> Vec<String> {
     let command = spec.command.iter().flatten();

@@ -67,7 +67,7 @@ impl CronWorkflows {
             return Ok(());
         };
         status.last_scheduled_time = Some(api_time(due));
-        if !self.may_start(cron, status, due)? {
+        if !self.may_start(cron, status, due) {
             return Ok(());
         }
         match cron.spec.concurrency_policy.as_str() {
@@ -97,14 +97,9 @@ impl CronWorkflows {
         Ok(())
     }
 
-    fn may_start(
-        &self,
-        cron: &CronWorkflow,
-        status: &mut CronStatus,
-        due: DateTime<Utc>,
-    ) -> Result<bool, ReconcileError> {
+    fn may_start(&self, cron: &CronWorkflow, status: &mut CronStatus, due: DateTime<Utc>) -> bool {
         if cron.spec.when.is_empty() {
-            return Ok(true);
+            return true;
         }
         let expression = cron.spec.when.trim();
         let inner = expression
@@ -116,10 +111,10 @@ impl CronWorkflows {
             &values(cron, status, Some(due)),
             self.clock.now(),
         ) {
-            Ok(answer) => Ok(answer),
+            Ok(answer) => answer,
             Err(why) => {
                 set_condition(status, "SpecError", Some(why));
-                Ok(false)
+                false
             }
         }
     }

@@ -11,7 +11,7 @@ use super::library::Call;
 use super::model::read;
 use super::node::{NodeType, Phase};
 use super::operate::{Halt, Operation, Options, Origin};
-use super::scope::Scope;
+use super::scope::{Scope, add_node, add_nodes};
 use super::substitute::in_json;
 use super::template::Step;
 use serde_json::Value;
@@ -151,9 +151,9 @@ impl Operation<'_> {
         let prefix = format!("tasks.{task}");
         if node.kind == NodeType::TaskGroup {
             let nodes = self.items_of(&name, &graph.boundary);
-            self.add_nodes(scope, &prefix, &nodes);
+            add_nodes(scope, &prefix, &nodes);
         }
-        self.add_node(scope, &prefix, node);
+        add_node(scope, &prefix, node);
     }
 
     fn execute_task(&mut self, graph: &mut Graph<'_>, task: &str) -> Result<(), Halt> {
@@ -212,9 +212,10 @@ impl Operation<'_> {
             {
                 return Ok(None);
             }
-            let items = match node.kind {
-                NodeType::TaskGroup => self.items_of(&name, &graph.boundary),
-                _ => Vec::new(),
+            let items = if node.kind == NodeType::TaskGroup {
+                self.items_of(&name, &graph.boundary)
+            } else {
+                Vec::new()
             };
             let is = |phase: Phase| items.iter().filter(move |one| one.phase == phase).count();
             outcomes.insert(
@@ -298,7 +299,7 @@ impl Operation<'_> {
         if !self.proceeds(name, step, &home, &options) {
             return;
         }
-        match self.execute(name, Call::of(step, &home), &step.arguments, options) {
+        match self.execute(name, Call::of(step, &home), &step.arguments, &options) {
             Ok(_) | Err(Halt::Parallelism) => {}
             Err(Halt::Mistake(why)) => self.mark(name, Phase::Error, &why),
         }
@@ -393,9 +394,10 @@ impl Operation<'_> {
             {
                 *known = Some(branch);
             }
-            let next = match node.kind {
-                NodeType::Retry => self.last_attempt(node).map(|last| last.children.clone()),
-                _ => Some(node.children.clone()),
+            let next = if node.kind == NodeType::Retry {
+                self.last_attempt(node).map(|last| last.children.clone())
+            } else {
+                Some(node.children.clone())
             };
             queue.extend(next.unwrap_or_default().into_iter().map(|id| (id, branch)));
         }

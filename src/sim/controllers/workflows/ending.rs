@@ -5,12 +5,19 @@ use super::model::read;
 use super::model::{Arguments, Condition, Hook, text_of};
 use super::node::{NodeFlag, NodeStatus, NodeType, Phase};
 use super::operate::{Halt, Operation, Options};
-use super::scope::Scope;
+use super::scope::{Scope, add_node};
 use super::substitute::{holds, in_json, in_text};
 use super::template::Step;
 use crate::sim::controllers::runtime::time::{api_time, utc};
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
+
+/// What became of an exit handler.
+enum Handled {
+    None,
+    Runs,
+    Ended(Box<NodeStatus>),
+}
 
 impl Operation<'_> {
     /// Does all that can be done now.
@@ -75,7 +82,7 @@ impl Operation<'_> {
             &name,
             Call::named(&entry, &home),
             &arguments,
-            Options::default(),
+            &Options::default(),
         );
         if let Err(Halt::Mistake(why)) = outcome {
             self.end(
@@ -88,8 +95,9 @@ impl Operation<'_> {
             return;
         };
         match self.run_exit_handler(&node) {
-            Ok(Some(handler)) => self.conclude(&node, handler.as_ref()),
-            Ok(None) | Err(Halt::Parallelism) => {}
+            Ok(Handled::None) => self.conclude(&node, None),
+            Ok(Handled::Ended(handler)) => self.conclude(&node, Some(&handler)),
+            Ok(Handled::Runs) | Err(Halt::Parallelism) => {}
             Err(Halt::Mistake(why)) => {
                 self.end(
                     Phase::Error,
@@ -99,8 +107,8 @@ impl Operation<'_> {
         }
     }
 
-    /// Runs the workflow's exit handler; none: it has not ended; the inner none: there is none.
-    fn run_exit_handler(&mut self, entry: &NodeStatus) -> Result<Option<Option<NodeStatus>>, Halt> {
+    /// Runs the workflow's exit handler.
+    fn run_exit_handler(&mut self, entry: &NodeStatus) -> Result<Handled, Halt> {
         let hook = self.spec.hooks.get("exit").cloned().or_else(|| {
             let template = self.spec.on_exit.clone();
             (!template.is_empty()).then(|| Hook {
@@ -109,11 +117,15 @@ impl Operation<'_> {
             })
         });
         let Some(hook) = hook.filter(|_| self.spec.shutdown != "Terminate") else {
-            return Ok(Some(None));
+            return Ok(Handled::None);
         };
         let status = match entry.phase {
             Phase::Skipped | Phase::Omitted => Phase::Succeeded,
-            phase => phase,
+            phase @ (Phase::Pending
+            | Phase::Running
+            | Phase::Succeeded
+            | Phase::Failed
+            | Phase::Error) => phase,
         };
         self.globals
             .insert("workflow.status".to_owned(), status.word().to_owned());
@@ -126,6 +138,7 @@ impl Operation<'_> {
         } else {
             arguments
         };
+        let home = self.home.clone();
         let call = Call {
             template: &hook.template,
             template_ref: hook.template_ref.as_ref(),
@@ -140,10 +153,10 @@ impl Operation<'_> {
             },
             ..Options::default()
         };
-        let home = self.home.clone();
-        self.execute(&name, call, &arguments, options)?;
+        self.execute(&name, call, &arguments, &options)?;
         let node = self.node(&name).cloned();
-        Ok(node.filter(NodeStatus::is_fulfilled).map(Some))
+        let ended = node.filter(NodeStatus::is_fulfilled);
+        Ok(ended.map_or(Handled::Runs, |node| Handled::Ended(Box::new(node))))
     }
 
     fn filled(&self, arguments: &Arguments) -> Result<Arguments, Halt> {
@@ -189,11 +202,11 @@ impl Operation<'_> {
                 template: &hook.template,
                 template_ref: hook.template_ref.as_ref(),
                 inline: None,
-                home,
+                home: &home,
             };
             let options = hooked();
             let arguments = self.filled(&hook.arguments)?;
-            match self.execute(&name, call, &arguments, options) {
+            match self.execute(&name, call, &arguments, &options) {
                 Ok(_) | Err(Halt::Parallelism) => {}
                 Err(Halt::Mistake(why)) => return Err(Halt::Mistake(why)),
             }
@@ -223,7 +236,7 @@ impl Operation<'_> {
             return Ok(true);
         }
         let mut scope = scope.clone();
-        self.add_node(&mut scope, prefix, &node);
+        add_node(&mut scope, prefix, &node);
         let raw = serde_json::to_value(&hook.arguments).unwrap_or_default();
         let mut arguments: Arguments = read(&in_json(&raw, &scope.values, self.now)?)?;
         scope.resolve_artifacts(&mut arguments)?;
@@ -238,7 +251,7 @@ impl Operation<'_> {
             boundary: options.boundary.clone(),
             ..hooked()
         };
-        match self.execute(&name, call, &arguments, options) {
+        match self.execute(&name, call, &arguments, &options) {
             Ok(_) | Err(Halt::Parallelism) => {}
             Err(Halt::Mistake(why)) => self.mark(&name, Phase::Error, &why),
         }
@@ -281,10 +294,12 @@ impl Operation<'_> {
         self.status.phase = Some(phase);
         message.clone_into(&mut self.status.message);
         self.status.finished_at = Some(api_time(self.now));
-        let (warning, reason, said) = match phase {
-            Phase::Succeeded => (false, "WorkflowSucceeded", "Workflow completed".to_owned()),
-            _ if message.is_empty() => (true, "WorkflowFailed", phase.word().to_owned()),
-            _ => (true, "WorkflowFailed", message.to_owned()),
+        let (warning, reason, said) = if phase == Phase::Succeeded {
+            (false, "WorkflowSucceeded", "Workflow completed".to_owned())
+        } else if message.is_empty() {
+            (true, "WorkflowFailed", phase.word().to_owned())
+        } else {
+            (true, "WorkflowFailed", message.to_owned())
         };
         self.tell(warning, reason, said);
         let goes = matches!(phase, Phase::Succeeded);
@@ -402,7 +417,7 @@ impl Operation<'_> {
             let value = parameter
                 .value
                 .clone()
-                .or_else(|| self.from_config(from?))
+                .or_else(|| self.configured(from?))
                 .or_else(|| parameter.default.clone());
             let Some(value) = value else { continue };
             let value = in_text(&value, &self.globals, self.now).unwrap_or(value);

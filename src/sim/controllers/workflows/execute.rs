@@ -27,7 +27,7 @@ impl Operation<'_> {
         name: &str,
         call: Call<'_>,
         arguments: &Arguments,
-        options: Options,
+        options: &Options,
     ) -> Result<bool, Halt> {
         if self.is_fulfilled(name) {
             return Ok(true);
@@ -51,7 +51,7 @@ impl Operation<'_> {
         name: &str,
         call: Call<'_>,
         arguments: &Arguments,
-        options: Options,
+        options: &Options,
     ) -> Result<bool, Halt> {
         let ready = find(self.world, call)
             .map_err(Halt::Mistake)
@@ -72,17 +72,17 @@ impl Operation<'_> {
                     options: options.clone(),
                 })
             });
-        let mut ready = match ready {
+        let ready = match ready {
             Ok(ready) => ready,
             Err(Halt::Mistake(why)) => {
-                self.initialize_or_mark_error(name, call, &options, &why);
+                self.initialize_or_mark_error(name, call, options, &why);
                 return Err(Halt::Mistake(why));
             }
             Err(Halt::Parallelism) => return Err(Halt::Parallelism),
         };
         self.check_parallelism(name, &ready)?;
         if ready.template.retry_strategy.is_some() {
-            return self.execute_with_retries(name, &mut ready, arguments);
+            return self.execute_with_retries(name, &ready);
         }
         self.execute_kind(name, &ready)
     }
@@ -127,9 +127,7 @@ impl Operation<'_> {
         let is_pod = ready.template.kind() == Some(TemplateKind::Pod);
         let is_new = self.node(name).is_none_or(|node| {
             node.kind == NodeType::Retry
-                && self
-                    .last_attempt(node)
-                    .is_none_or(|last| last.is_fulfilled())
+                && self.last_attempt(node).is_none_or(NodeStatus::is_fulfilled)
         });
         if !is_new {
             return Ok(());
@@ -171,12 +169,13 @@ impl Operation<'_> {
     /// Returns how many may run below a node at once, and whether one failure stops the others.
     fn limits_of(&self, name: &str) -> Option<(Option<i64>, bool)> {
         let node = self.node(name)?;
+        let home = home_of(self.world, &self.home, &node.template_scope);
         let call = Call {
             template: &node.template_name,
             template_ref: node.template_ref.as_ref(),
             inline: None,
+            home: &home,
         };
-        let home = home_of(self.world, &self.home, &node.template_scope);
         let found = find(self.world, call).ok()?;
         let number = found.raw.get("parallelism").and_then(Value::as_i64);
         let fail_fast = found.raw.get("failFast") == Some(&Value::Bool(true));
@@ -195,12 +194,7 @@ impl Operation<'_> {
         self.status.nodes.values().filter(is_active).count() as i64
     }
 
-    fn execute_with_retries(
-        &mut self,
-        name: &str,
-        ready: &mut Ready,
-        arguments: &Arguments,
-    ) -> Result<bool, Halt> {
+    fn execute_with_retries(&mut self, name: &str, ready: &Ready) -> Result<bool, Halt> {
         if self.node(name).is_none() {
             self.initialize_executable(name, NodeType::Retry, Phase::Running, ready);
         }
@@ -230,7 +224,7 @@ impl Operation<'_> {
         if self.is_fulfilled(&attempt) && number < 1000 {
             // The attempt ended at once: what follows from it is decided now.
             self.depth += 1;
-            let again = self.execute_with_retries(name, ready, arguments);
+            let again = self.execute_with_retries(name, ready);
             self.depth -= 1;
             return again;
         }

@@ -22,7 +22,11 @@ pub(super) fn expand(raw: &Value, step: &Step, now: DateTime<Utc>) -> Result<Vec
         })?;
         match items {
             Value::Array(items) => items,
-            _ => {
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Object(_) => {
                 return Err(format!(
                     "withParam value could not be parsed as a JSON list: {}",
                     step.with_param.trim()
@@ -69,8 +73,8 @@ fn one(
             values.insert("item".to_owned(), item.to_string());
             item.to_string()
         }
-        other => {
-            let text = text_of(other).unwrap_or_else(|| "null".to_owned());
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            let text = text_of(item).unwrap_or_else(|| "null".to_owned());
             values.insert("item".to_owned(), text.clone());
             text
         }

@@ -197,8 +197,8 @@ impl Operation<'_> {
     fn input(&self, slot: &Parameter, arguments: &Arguments) -> Result<String, Halt> {
         let given = arguments.parameter(&slot.name);
         let value = given.and_then(|one| one.value.clone());
-        let from_given = || self.from_config(given?.value_from.as_ref()?);
-        let from_slot = || self.from_config(slot.value_from.as_ref()?);
+        let from_given = || self.configured(given?.value_from.as_ref()?);
+        let from_slot = || self.configured(slot.value_from.as_ref()?);
         let value = value
             .or_else(from_given)
             .or_else(|| slot.value.clone())
@@ -219,7 +219,7 @@ impl Operation<'_> {
     }
 
     /// Reads a value that a ConfigMap has.
-    pub(super) fn from_config(&self, from: &Value) -> Option<String> {
+    pub(super) fn configured(&self, from: &Value) -> Option<String> {
         let reference = from.get("configMapKeyRef")?;
         let key = (text_at(reference, "name")?, text_at(reference, "key")?);
         let default = || from.get("default").and_then(text_of);

@@ -240,7 +240,7 @@ fn program(template: &Template, note: &mut StepNote) -> Result<Value, String> {
             "containerSet and data templates are not simulated: use container, script, \
                     steps or dag"
                 .to_owned(),
-        );
+        )
     }
 }
 

@@ -87,86 +87,6 @@ impl Operation<'_> {
         scope
     }
 
-    /// Adds what is known of one node.
-    pub(super) fn add_node(&self, scope: &mut Scope, prefix: &str, node: &NodeStatus) {
-        let mut put = |name: &str, value: String| {
-            scope.values.insert(format!("{prefix}.{name}"), value);
-        };
-        put("id", node.id.clone());
-        if let Some(time) = &node.started_at {
-            put("startedAt", time_text(time));
-        }
-        if let Some(time) = &node.finished_at {
-            put("finishedAt", time_text(time));
-        }
-        if !node.host_node_name.is_empty() {
-            put("hostNodeName", node.host_node_name.clone());
-        }
-        if !node.pod_ip.is_empty() {
-            put("ip", node.pod_ip.clone());
-        }
-        put("status", node.phase.word().to_owned());
-        let Some(outputs) = &node.outputs else { return };
-        if let Some(result) = &outputs.result {
-            put("outputs.result", result.clone());
-        }
-        if let Some(code) = &outputs.exit_code {
-            put("exitCode", code.clone());
-        }
-        for parameter in &outputs.parameters {
-            if let Some(value) = &parameter.value {
-                put(
-                    &format!("outputs.parameters.{}", parameter.name),
-                    value.clone(),
-                );
-            }
-        }
-        for artifact in &outputs.artifacts {
-            if let Some(name) = text_at(artifact, "name") {
-                scope.artifacts.insert(
-                    format!("{prefix}.outputs.artifacts.{name}"),
-                    artifact.clone(),
-                );
-            }
-        }
-    }
-
-    /// Adds what several nodes of one step put out, as lists.
-    pub(super) fn add_nodes(&self, scope: &mut Scope, prefix: &str, nodes: &[NodeStatus]) {
-        let mut results = Vec::new();
-        let mut all = Vec::new();
-        let mut by_name: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-        for node in sorted(nodes) {
-            let outputs = node.outputs.clone().unwrap_or_default();
-            if let Some(result) = &outputs.result {
-                results.push(json_or_text(result));
-            }
-            let mut one = serde_json::Map::new();
-            for parameter in &outputs.parameters {
-                if let Some(value) = &parameter.value {
-                    one.insert(parameter.name.clone(), Value::String(value.clone()));
-                    let list = by_name.entry(parameter.name.clone()).or_default();
-                    list.push(Value::String(value.clone()));
-                }
-            }
-            if !one.is_empty() {
-                all.push(Value::Object(one));
-            }
-        }
-        let mut put = |name: String, value: Value| {
-            scope
-                .values
-                .insert(format!("{prefix}.{name}"), value.to_string());
-        };
-        put("outputs.result".to_owned(), Value::Array(results));
-        if !all.is_empty() {
-            put("outputs.parameters".to_owned(), Value::Array(all));
-        }
-        for (name, values) in by_name {
-            put(format!("outputs.parameters.{name}"), Value::Array(values));
-        }
-    }
-
     /// Returns what a template of steps or tasks puts out itself.
     pub(super) fn outputs_from(
         &self,
@@ -233,7 +153,7 @@ impl Operation<'_> {
         slot.value
             .clone()
             .or(default)
-            .or_else(|| self.from_config(&from))
+            .or_else(|| self.configured(&from))
             .ok_or_else(|| format!("output parameter {} has no value", slot.name))
     }
 
@@ -277,6 +197,86 @@ impl Operation<'_> {
                 None => list.push(global),
             }
         }
+    }
+}
+
+/// Adds what is known of one node.
+pub(super) fn add_node(scope: &mut Scope, prefix: &str, node: &NodeStatus) {
+    let mut put = |name: &str, value: String| {
+        scope.values.insert(format!("{prefix}.{name}"), value);
+    };
+    put("id", node.id.clone());
+    if let Some(time) = &node.started_at {
+        put("startedAt", time_text(time));
+    }
+    if let Some(time) = &node.finished_at {
+        put("finishedAt", time_text(time));
+    }
+    if !node.host_node_name.is_empty() {
+        put("hostNodeName", node.host_node_name.clone());
+    }
+    if !node.pod_ip.is_empty() {
+        put("ip", node.pod_ip.clone());
+    }
+    put("status", node.phase.word().to_owned());
+    let Some(outputs) = &node.outputs else { return };
+    if let Some(result) = &outputs.result {
+        put("outputs.result", result.clone());
+    }
+    if let Some(code) = &outputs.exit_code {
+        put("exitCode", code.clone());
+    }
+    for parameter in &outputs.parameters {
+        if let Some(value) = &parameter.value {
+            put(
+                &format!("outputs.parameters.{}", parameter.name),
+                value.clone(),
+            );
+        }
+    }
+    for artifact in &outputs.artifacts {
+        if let Some(name) = text_at(artifact, "name") {
+            scope.artifacts.insert(
+                format!("{prefix}.outputs.artifacts.{name}"),
+                artifact.clone(),
+            );
+        }
+    }
+}
+
+/// Adds what several nodes of one step put out, as lists.
+pub(super) fn add_nodes(scope: &mut Scope, prefix: &str, nodes: &[NodeStatus]) {
+    let mut results = Vec::new();
+    let mut all = Vec::new();
+    let mut by_name: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for node in sorted(nodes) {
+        let outputs = node.outputs.clone().unwrap_or_default();
+        if let Some(result) = &outputs.result {
+            results.push(json_or_text(result));
+        }
+        let mut one = serde_json::Map::new();
+        for parameter in &outputs.parameters {
+            if let Some(value) = &parameter.value {
+                one.insert(parameter.name.clone(), Value::String(value.clone()));
+                let list = by_name.entry(parameter.name.clone()).or_default();
+                list.push(Value::String(value.clone()));
+            }
+        }
+        if !one.is_empty() {
+            all.push(Value::Object(one));
+        }
+    }
+    let mut put = |name: String, value: Value| {
+        scope
+            .values
+            .insert(format!("{prefix}.{name}"), value.to_string());
+    };
+    put("outputs.result".to_owned(), Value::Array(results));
+    if !all.is_empty() {
+        put("outputs.parameters".to_owned(), Value::Array(all));
+    }
+    for (name, values) in by_name {
+        put(format!("outputs.parameters.{name}"), Value::Array(values));
     }
 }
 

@@ -8,7 +8,7 @@ use super::library::{Call, Home};
 use super::model::read;
 use super::node::{NodeStatus, NodeType, Phase};
 use super::operate::{Halt, Operation, Options, Origin};
-use super::scope::Scope;
+use super::scope::{Scope, add_node, add_nodes};
 use super::substitute::in_json;
 use super::template::Step;
 use super::when;
@@ -112,12 +112,12 @@ impl Operation<'_> {
         let name = format!("{group}.{step}");
         let prefix = format!("steps.{step}");
         if let Some(node) = self.node(&name) {
-            self.add_node(scope, &prefix, &node.clone());
+            add_node(scope, &prefix, &node.clone());
             return;
         }
         let nodes = self.items_of(&name, boundary);
         if !nodes.is_empty() {
-            self.add_nodes(scope, &prefix, &nodes);
+            add_nodes(scope, &prefix, &nodes);
         }
     }
 
@@ -163,7 +163,7 @@ impl Operation<'_> {
             ..Options::default()
         };
         for step in &steps {
-            if !self.execute_step(group, step, (&ready.found.home, scope), &options)? {
+            if !self.execute_step(group, step, &ready.found.home, &options) {
                 return Ok(());
             }
         }
@@ -187,16 +187,10 @@ impl Operation<'_> {
     }
 
     /// Executes one step; false: the group has ended over it.
-    fn execute_step(
-        &mut self,
-        group: &str,
-        step: &Step,
-        (home, _): (&Home, &Scope),
-        options: &Options,
-    ) -> Result<bool, Halt> {
+    fn execute_step(&mut self, group: &str, step: &Step, home: &Home, options: &Options) -> bool {
         let name = format!("{group}.{}", step.name);
         if self.is_fulfilled(&name) {
-            return Ok(true);
+            return true;
         }
         if !self.proceeds(&name, step, home, options) {
             self.add_child(group, &name);
@@ -205,24 +199,19 @@ impl Operation<'_> {
                 let why = self.node(&name).map(|node| node.message.clone());
                 self.mark(group, Phase::Error, &why.unwrap_or_default());
             }
-            return Ok(!has_failed);
+            return !has_failed;
         }
-        match self.execute(
-            &name,
-            Call::of(step, home),
-            &step.arguments,
-            options.clone(),
-        ) {
+        match self.execute(&name, Call::of(step, home), &step.arguments, options) {
             Ok(_) => {
                 self.add_child(group, &name);
-                Ok(true)
+                true
             }
-            Err(Halt::Parallelism) => Ok(true),
+            Err(Halt::Parallelism) => true,
             Err(Halt::Mistake(why)) => {
                 self.add_child(group, &name);
                 let message = format!("step group deemed errored due to child {name} error: {why}");
                 self.mark(group, Phase::Error, &message);
-                Ok(false)
+                false
             }
         }
     }

@@ -143,18 +143,19 @@ fn put(at: &mut Term, path: &[&str], value: &str) {
 
 /// Writes a value where an expression stood.
 pub(super) fn spelled(value: &Term) -> String {
-    match value {
-        Term::List(_) | Term::Map(_) => value.to_json().to_string(),
-        other => other.spelled(),
+    if matches!(value, Term::List(_) | Term::Map(_)) {
+        return value.to_json().to_string();
     }
+    value.spelled()
 }
 
 /// Evaluates an expression that must be true or false.
 pub(super) fn holds(expression: &str, values: &Values, now: DateTime<Utc>) -> Result<bool, String> {
-    match evaluate(expression, values, now)? {
-        Term::Bool(answer) => Ok(answer),
-        other => Err(format!("expected bool, but got {}", other.type_name())),
+    let value = evaluate(expression, values, now)?;
+    if let Term::Bool(answer) = value {
+        return Ok(answer);
     }
+    Err(format!("expected bool, but got {}", value.type_name()))
 }
 
 #[cfg(test)]

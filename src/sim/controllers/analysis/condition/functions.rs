@@ -23,15 +23,15 @@ pub(super) fn named(name: &str) -> Option<Function> {
         "all" | "any" | "none" | "one" | "filter" | "map" | "find" | "findIndex" => (2, 2, true),
         "count" | "sum" => (1, 2, true),
         "max" | "min" | "mean" | "median" => (1, usize::MAX, false),
-        "default" | "get" | "take" | "join" | "split" | "hasPrefix" | "hasSuffix" => (2, 2, false),
-        "jsonpath" | "sprig.trimSuffix" | "sprig.trimPrefix" | "sprig.default" | "sprig.add"
-        | "sprig.sub" | "sprig.mul" | "sprig.contains" => (2, 2, false),
+        "default" | "get" | "take" | "join" | "split" | "hasPrefix" | "hasSuffix" | "jsonpath"
+        | "sprig.trimSuffix" | "sprig.trimPrefix" | "sprig.default" | "sprig.add" | "sprig.sub"
+        | "sprig.mul" | "sprig.contains" => (2, 2, false),
         "replace" | "sprig.replace" => (3, 3, false),
         "toJson" | "fromJSON" | "toJSON" | "sprig.trim" | "sprig.upper" | "sprig.lower"
-        | "sprig.title" | "sprig.toJson" | "sprig.int" | "sprig.b64enc" => (1, 1, false),
-        "asInt" | "asFloat" | "isNaN" | "isInf" | "isNil" | "len" | "abs" | "ceil" | "floor"
-        | "round" | "int" | "float" | "string" | "type" | "trim" | "upper" | "lower" | "first"
-        | "last" | "keys" | "values" | "reverse" | "sort" | "duration" | "flatten" => (1, 1, false),
+        | "sprig.title" | "sprig.toJson" | "sprig.int" | "sprig.b64enc" | "asInt" | "asFloat"
+        | "isNaN" | "isInf" | "isNil" | "len" | "abs" | "ceil" | "floor" | "round" | "int"
+        | "float" | "string" | "type" | "trim" | "upper" | "lower" | "first" | "last" | "keys"
+        | "values" | "reverse" | "sort" | "duration" | "flatten" => (1, 1, false),
         _ => return None,
     };
     Some(Function {
@@ -197,7 +197,7 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 
 fn of_one(name: &str, value: &Value) -> Result<Value, String> {
     match (name, value) {
-        ("asInt" | "int", value) => as_int(name, value),
+        ("asInt" | "int" | "sprig.int", value) => as_int(name, value),
         ("asFloat" | "float", value) => as_float(name, value),
         ("isNaN" | "isInf", value) => {
             let number = value.number().ok_or_else(|| {
@@ -229,10 +229,6 @@ fn of_one(name: &str, value: &Value) -> Result<Value, String> {
         ("fromJSON", Value::Text(text)) => serde_json::from_str(text)
             .map(|json: serde_json::Value| Value::from_json(&json))
             .map_err(|error| error.to_string()),
-        ("sprig.int", value) => as_int(name, value),
-        ("sprig.trim", Value::Text(text)) => Ok(Value::Text(text.trim().to_owned())),
-        ("sprig.upper", Value::Text(text)) => Ok(Value::Text(text.to_uppercase())),
-        ("sprig.lower", Value::Text(text)) => Ok(Value::Text(text.to_lowercase())),
         ("sprig.b64enc", Value::Text(text)) => {
             use base64::Engine as _;
             let encoded = base64::engine::general_purpose::STANDARD.encode(text);
@@ -246,9 +242,9 @@ fn of_one(name: &str, value: &Value) -> Result<Value, String> {
             });
             Ok(Value::Text(words.collect::<Vec<_>>().join(" ")))
         }
-        ("trim", Value::Text(text)) => Ok(Value::Text(text.trim().to_owned())),
-        ("upper", Value::Text(text)) => Ok(Value::Text(text.to_uppercase())),
-        ("lower", Value::Text(text)) => Ok(Value::Text(text.to_lowercase())),
+        ("trim" | "sprig.trim", Value::Text(text)) => Ok(Value::Text(text.trim().to_owned())),
+        ("upper" | "sprig.upper", Value::Text(text)) => Ok(Value::Text(text.to_uppercase())),
+        ("lower" | "sprig.lower", Value::Text(text)) => Ok(Value::Text(text.to_lowercase())),
         ("duration", Value::Text(text)) => duration::go(text).map(Value::Span),
         _ => of_collection(name, value),
     }
@@ -317,11 +313,10 @@ fn of_more(name: &str, arguments: &[Value]) -> Result<Value, String> {
             Ok(Value::Bool(text.ends_with(part.as_str())))
         }
         ("jsonpath", [Value::Text(json), Value::Text(path)]) => json_path(json, path),
-        ("sprig.default", [instead, value]) => Ok(match value {
-            Value::Nil => instead.clone(),
-            Value::Text(text) if text.is_empty() => instead.clone(),
-            other => other.clone(),
-        }),
+        ("sprig.default", [instead, value]) => {
+            let chosen = if value.is_empty() { instead } else { value };
+            Ok(chosen.clone())
+        }
         ("sprig.add", [left, right]) => as_int(name, left)?.calculate("+", &as_int(name, right)?),
         ("sprig.sub", [left, right]) => as_int(name, left)?.calculate("-", &as_int(name, right)?),
         ("sprig.mul", [left, right]) => as_int(name, left)?.calculate("*", &as_int(name, right)?),
@@ -336,10 +331,8 @@ fn of_more(name: &str, arguments: &[Value]) -> Result<Value, String> {
             let rest = text.strip_prefix(start.as_str()).unwrap_or(text);
             Ok(Value::Text(rest.to_owned()))
         }
-        ("sprig.replace", [Value::Text(old), Value::Text(new), Value::Text(text)]) => {
-            Ok(Value::Text(text.replace(old.as_str(), new)))
-        }
-        ("replace", [Value::Text(text), Value::Text(old), Value::Text(new)]) => {
+        ("replace", [Value::Text(text), Value::Text(old), Value::Text(new)])
+        | ("sprig.replace", [Value::Text(old), Value::Text(new), Value::Text(text)]) => {
             Ok(Value::Text(text.replace(old.as_str(), new)))
         }
         (_, arguments) => Err(wrong(name, arguments.first().unwrap_or(&Value::Nil))),
