@@ -2,6 +2,7 @@
 //!
 //! Nothing here is a mock: clients that nobody here wrote (`kubectl`, `git`) work against it.
 
+pub mod actions;
 pub mod apiserver;
 pub mod clock;
 pub mod controllers;

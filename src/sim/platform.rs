@@ -16,7 +16,9 @@ mod rule_files;
 mod seed;
 mod story;
 
-pub use endpoints::{Endpoints, GitEndpoint, KubernetesEndpoint, ServerEndpoint, WebhookEndpoint};
+pub use endpoints::{
+    Endpoints, GitEndpoint, GitHubEndpoint, KubernetesEndpoint, ServerEndpoint, WebhookEndpoint,
+};
 
 use super::apiserver::{ApiServer, ServerOptions};
 use super::clock::PlatformClock;
@@ -167,7 +169,7 @@ impl Simulation {
             git: &git,
             stop: &stop,
         };
-        let monitoring = parts::start(&ground, root_ca.unwrap_or_default()).await?;
+        let parts = parts::start(&ground, root_ca.unwrap_or_default()).await?;
         objects::create_all(&admin, &options.scenario.manifests).await?;
         fleet::create(&admin, options.apps, options.seed).await?;
 
@@ -194,7 +196,7 @@ impl Simulation {
             git: &simulation.git,
             receiver,
             secret: webhook_secret(options.seed),
-            monitoring,
+            parts,
             seed: options.seed,
         };
         let (endpoints, folder) = listen::open(address, servers, &simulation.stop).await?;

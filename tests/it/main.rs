@@ -42,6 +42,7 @@ mod screens_pages;
 mod screens_runs;
 mod screens_runs_data;
 mod screens_tables;
+mod sim_actions;
 mod sim_analysis;
 mod sim_argocd;
 mod sim_chain;

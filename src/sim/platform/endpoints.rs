@@ -20,6 +20,9 @@ pub struct Endpoints {
     /// A page of metrics for a Prometheus elsewhere; it is to be scraped with `honor_labels`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<ServerEndpoint>,
+    /// The subset of GitHub's REST API that tells runs of GitHub Actions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub github: Option<GitHubEndpoint>,
     /// The ports of the EventSources that the scenario starts with.
     #[serde(
         default,
@@ -27,6 +30,22 @@ pub struct Endpoints {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub event_sources: Vec<EventSourceEndpoint>,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitHubEndpoint {
+    /// `http://127.0.0.1:PORT`; a repository is at `URL/repos/NAME`.
+    pub url: String,
+    /// Reading needs none; cancelling, running again and dispatching do.
+    pub token: String,
+}
+
+impl std::fmt::Debug for GitHubEndpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GitHubEndpoint")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A port of an EventSource.

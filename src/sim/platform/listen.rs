@@ -1,11 +1,13 @@
 //! Opens a loopback port for each server.
 
 use super::endpoints::{
-    EventSourceEndpoint, GitEndpoint, KubernetesEndpoint, ServerEndpoint, WebhookEndpoint,
-    write_private,
+    EventSourceEndpoint, GitEndpoint, GitHubEndpoint, KubernetesEndpoint, ServerEndpoint,
+    WebhookEndpoint, write_private,
 };
 use super::monitoring::Monitoring;
+use super::parts::Parts;
 use super::{Endpoints, SimError};
+use crate::sim::actions;
 use crate::sim::apiserver::ApiServer;
 use crate::sim::controllers::events::ArgoEvents;
 use crate::sim::git::{GitServer, http::Access, http::router as git_router};
@@ -31,7 +33,7 @@ pub(super) struct Servers<'s> {
     pub(super) git: &'s GitServer,
     pub(super) receiver: Router,
     pub(super) secret: String,
-    pub(super) monitoring: Option<Monitoring>,
+    pub(super) parts: Parts,
     pub(super) seed: u64,
 }
 
@@ -52,6 +54,8 @@ pub(super) async fn open(
     )
     .await?;
     let webhook = serve(address, servers.receiver, stop).await?;
+    let token = servers.parts.actions.token();
+    let github = serve(address, actions::router(servers.parts.actions), stop).await?;
     let mut event_sources = Vec::new();
     for port in &servers.event_sources {
         let bound = serve(address, port.router(servers.server), stop).await?;
@@ -59,6 +63,10 @@ pub(super) async fn open(
     }
     let mut endpoints = Endpoints {
         event_sources,
+        github: Some(GitHubEndpoint {
+            url: format!("http://{github}"),
+            token,
+        }),
         prometheus: None,
         alertmanager: None,
         metrics: None,
@@ -74,25 +82,34 @@ pub(super) async fn open(
             secret: servers.secret,
         },
     };
-    if let Some(monitoring) = servers.monitoring {
-        let at = async |router| {
-            let bound = serve(address, router, stop).await?;
-            Ok::<_, SimError>(format!("http://{bound}"))
-        };
-        let prometheus = match monitoring.elsewhere {
-            Some(url) => url,
-            None => at(monitoring.prometheus).await?,
-        };
-        let metrics = at(monitoring.metrics).await?;
-        endpoints.prometheus = Some(ServerEndpoint { url: prometheus });
-        endpoints.alertmanager = Some(ServerEndpoint {
-            url: at(monitoring.alertmanager).await?,
-        });
-        endpoints.metrics = Some(ServerEndpoint {
-            url: format!("{metrics}/metrics"),
-        });
+    if let Some(monitoring) = servers.parts.monitoring {
+        open_monitoring(&mut endpoints, monitoring, (address, stop)).await?;
     }
     Ok((endpoints, servers.door.folder))
+}
+
+async fn open_monitoring(
+    endpoints: &mut Endpoints,
+    monitoring: Monitoring,
+    (address, stop): (SocketAddr, &CancellationToken),
+) -> Result<(), SimError> {
+    let at = async |router| {
+        let bound = serve(address, router, stop).await?;
+        Ok::<_, SimError>(format!("http://{bound}"))
+    };
+    let prometheus = match monitoring.elsewhere {
+        Some(url) => url,
+        None => at(monitoring.prometheus).await?,
+    };
+    let metrics = at(monitoring.metrics).await?;
+    endpoints.prometheus = Some(ServerEndpoint { url: prometheus });
+    endpoints.alertmanager = Some(ServerEndpoint {
+        url: at(monitoring.alertmanager).await?,
+    });
+    endpoints.metrics = Some(ServerEndpoint {
+        url: format!("{metrics}/metrics"),
+    });
+    Ok(())
 }
 
 /// A port of an EventSource, which gets a port of its own outside.

@@ -3,6 +3,7 @@
 use super::effects::PlatformEffects;
 use super::monitoring::{self, Monitoring};
 use super::{KUBERNETES_VERSION, SimError, SimulationOptions, objects, webhook_secret};
+use crate::sim::actions::{self, Actions};
 use crate::sim::apiserver::ApiServer;
 use crate::sim::controllers;
 use crate::sim::controllers::analysis::Analyses;
@@ -40,21 +41,28 @@ impl Ground<'_> {
     }
 }
 
-/// Starts the parts; what monitors them is returned when it is one of them.
-pub(super) async fn start(
-    ground: &Ground<'_>,
-    root_ca: String,
-) -> Result<Option<Monitoring>, SimError> {
+/// What has servers of its own.
+pub(super) struct Parts {
+    /// What monitors the others, when it is one of them.
+    pub(super) monitoring: Option<Monitoring>,
+    pub(super) actions: Actions,
+}
+
+/// Starts the parts.
+pub(super) async fn start(ground: &Ground<'_>, root_ca: String) -> Result<Parts, SimError> {
     let (server, runtime) = (ground.server, ground.runtime);
     let events = Events::start(runtime);
     let images = Arc::new(catalog(&ground.options.scenario));
+    let effects = Arc::new(PlatformEffects::new(ground.git.clone(), images.clone()));
+    let steps = Steps::new(ground.options.scenario.steps.clone(), effects);
+    let actions = Actions::start(runtime, ground.git, steps.clone());
+    server.add_service_backend("github", "api", actions::router(actions.clone()));
     if ground.starts(Component::Workloads) {
-        let effects = Arc::new(PlatformEffects::new(ground.git.clone(), images.clone()));
         let options = KubeletOptions {
             nodes: NodeShape::three_workers(),
             images: images.clone(),
             version: KUBERNETES_VERSION.to_owned(),
-            steps: Steps::new(ground.options.scenario.steps.clone(), effects),
+            steps,
         };
         let kubelet = controllers::start_kubernetes(runtime, &events, options, root_ca);
         server.set_pod_logs(Arc::new(kubelet));
@@ -86,7 +94,10 @@ pub(super) async fn start(
         Traffic::start(runtime, shapes, images)
     });
     if !ground.starts(Component::Prometheus) {
-        return Ok(None);
+        return Ok(Parts {
+            monitoring: None,
+            actions,
+        });
     }
     objects::create_part(&server.client("tiphys:scenario"), "prometheus.yaml").await?;
     let sources = monitoring::sources(runtime, &ground.options.scenario.starts, traffic.as_ref());
@@ -97,7 +108,11 @@ pub(super) async fn start(
         elsewhere: ground.options.prometheus.as_deref(),
         stop: ground.stop,
     };
-    monitoring::start(&on, sources, traffic.as_ref()).map(Some)
+    let monitoring = monitoring::start(&on, sources, traffic.as_ref())?;
+    Ok(Parts {
+        monitoring: Some(monitoring),
+        actions,
+    })
 }
 
 fn catalog(scenario: &Scenario) -> ImageCatalog {
