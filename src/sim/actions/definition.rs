@@ -2,7 +2,7 @@
 
 use crate::api::yaml;
 use crate::domain::globs;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A workflow file; one that cannot be followed says why.
@@ -130,14 +130,15 @@ impl Definition {
         }
     }
 
-    fn event(&self, event: &str) -> Option<Option<&Map<String, Value>>> {
+    /// Returns what filters an event that runs it; null: nothing does.
+    fn event(&self, event: &str) -> Option<&Value> {
         match &self.on {
-            Value::String(one) => (one == event).then_some(None),
-            Value::Array(all) => all
-                .iter()
-                .any(|one| one.as_str() == Some(event))
-                .then_some(None),
-            Value::Object(all) => all.get(event).map(Value::as_object),
+            Value::String(one) => (one == event).then_some(&Value::Null),
+            Value::Array(all) => {
+                let is_there = all.iter().any(|one| one.as_str() == Some(event));
+                is_there.then_some(&Value::Null)
+            }
+            Value::Object(all) => all.get(event),
             Value::Null | Value::Bool(_) | Value::Number(_) => None,
         }
     }
@@ -147,7 +148,7 @@ impl Definition {
         let Some(filter) = self.event("push") else {
             return false;
         };
-        let branches = list(filter.and_then(|filter| filter.get("branches")));
+        let branches = list(filter.get("branches"));
         let fits = |pattern: &String| globs::matches(pattern, branch);
         branches.is_empty() || branches.iter().any(fits)
     }

@@ -1,6 +1,7 @@
 //! Runs jobs: those whose needs have ended, beside each other; steps one after the other.
 
 use super::Actions;
+use super::definition::StepPlan;
 use super::expression::{Names, fill, fill_all};
 use super::record::{Conclusion, Run, State};
 use crate::domain::clock::Clock as _;
@@ -151,14 +152,15 @@ fn names(run: &Run, index: usize) -> Names {
     names
 }
 
-/// Runs a step, unless the job has failed before it; returns how it ended.
-async fn run_step(
+/// What a step is begun with: its plan, the image it runs on, its job.
+type Begun = (StepPlan, String, String);
+
+/// Begins a step; the error is how one ended that is not begun.
+fn begin_step(
     actions: &Actions,
-    at: (u64, usize, usize),
+    (id, index, number): (u64, usize, usize),
     so_far: Conclusion,
-    (names, rng): (&mut Names, &mut Rng),
-) -> Conclusion {
-    let (id, index, number) = at;
+) -> Option<Result<Begun, Conclusion>> {
     let now = actions.0.clock.now();
     let begun = actions.change(id, |run| {
         let is_cancelled = run.is_cancelled;
@@ -181,7 +183,18 @@ async fn run_step(
         job.log.push((now, format!("##[group]{}", plan.name)));
         Some(Ok((plan, image, job_key)))
     });
-    let (plan, image, job) = match begun.flatten() {
+    begun.flatten()
+}
+
+/// Runs a step, unless the job has failed before it; returns how it ended.
+async fn run_step(
+    actions: &Actions,
+    at: (u64, usize, usize),
+    so_far: Conclusion,
+    (names, rng): (&mut Names, &mut Rng),
+) -> Conclusion {
+    let (id, _, _) = at;
+    let (plan, image, job) = match begin_step(actions, at, so_far) {
         Some(Ok(begun)) => begun,
         Some(Err(end)) => return end,
         None => return Conclusion::Cancelled,

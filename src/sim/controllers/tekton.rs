@@ -2,7 +2,7 @@
 //!
 //! Two control loops as upstream: [`pipeline_run`] makes TaskRuns, [`task_run`] makes pods. What
 //! the steps in the pods do is declared (see [`crate::sim::steps`]); everything else follows
-//! Tekton Pipelines 1.15. Custom tasks, StepActions, Pipelines in Pipelines and the resolvers that
+//! Tekton Pipelines 1.15. Custom tasks, `StepActions`, Pipelines in Pipelines and the resolvers that
 //! fetch from elsewhere are refused with a message that says so.
 
 mod cel;

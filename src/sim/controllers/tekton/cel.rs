@@ -24,7 +24,7 @@ pub(super) fn evaluate(text: &str, variables: &Value) -> Result<Value, String> {
 /// What names stand for: the variables, and the element a macro is looking at.
 struct Scope<'a> {
     variables: &'a Value,
-    local: Option<(&'a str, &'a Value, &'a Scope<'a>)>,
+    local: Option<(&'a str, &'a Value, &'a Self)>,
 }
 
 impl Scope<'_> {
@@ -215,9 +215,12 @@ fn element(of: &Value, index: &Value) -> Result<Value, String> {
         (Value::Object(entries), key) => entries.get(&function::text(key)),
         _ => return Err("no such overload".to_owned()),
     };
-    let missing = || match of {
-        Value::Array(_) => format!("index out of bounds: {index}"),
-        _ => format!("no such key: {}", function::text(index)),
+    let missing = || {
+        if of.is_array() {
+            format!("index out of bounds: {index}")
+        } else {
+            format!("no such key: {}", function::text(index))
+        }
     };
     found.cloned().ok_or_else(missing)
 }
@@ -243,7 +246,9 @@ fn operate(operator: Operator, left: &Value, right: &Value) -> Result<Value, Str
         Operator::In => match right {
             Value::Array(items) => json!(items.contains(left)),
             Value::Object(entries) => json!(entries.contains_key(&function::text(left))),
-            _ => return Err("no such overload".to_owned()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                return Err("no such overload".to_owned());
+            }
         },
         Operator::Plus => match (left, right) {
             (Value::String(left), Value::String(right)) => json!(format!("{left}{right}")),

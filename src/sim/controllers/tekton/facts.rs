@@ -318,11 +318,9 @@ impl Facts<'_> {
                 None
             }
         });
-        match standing {
-            Standing::Skipped(skip, _) if skip != Skip::WhenExpressions => {
-                Standing::Skipped(skip, Vec::new())
-            }
-            standing => standing,
+        match standing.skipped() {
+            Some(skip) if skip != Skip::WhenExpressions => Standing::Skipped(skip, Vec::new()),
+            Some(_) | None => standing,
         }
     }
 

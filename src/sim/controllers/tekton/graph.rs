@@ -97,6 +97,10 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "the caller has no other use for it"
+    )]
     fn build(tasks: Value) -> Result<Graph, String> {
         let written: Vec<Value> = tasks.as_array().cloned().expect("a list");
         let read: Vec<_> = written

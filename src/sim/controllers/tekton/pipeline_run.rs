@@ -164,16 +164,7 @@ impl PipelineRuns {
         prepared: &Prepared,
         limits: Limits,
     ) -> Result<Option<DateTime<Utc>>, ReconcileError> {
-        let is_task = |name: &str| prepared.tasks.iter().any(|(task, _)| task.name == name);
-        if work.halt() == Halt::CancelledRunFinally {
-            self.cancel(work, is_task, BY_CANCEL).await?;
-        }
-        if limits.tasks_end().is_some_and(|end| work.now >= end) {
-            self.cancel(work, is_task, BY_TIMEOUT).await?;
-        }
-        if limits.finally_end().is_some_and(|end| work.now >= end) {
-            self.cancel(work, |name| !is_task(name), BY_TIMEOUT).await?;
-        }
+        self.halt_tasks(work, (prepared, limits)).await?;
         let before = self.children(work.run);
         let after;
         let mut facts = Facts {
@@ -186,36 +177,14 @@ impl PipelineRuns {
             now: work.now,
         };
         let mut judged = facts.judge();
-        let mut created = Vec::new();
-        for (task, _) in prepared.tasks.iter().chain(&prepared.finally) {
-            match judged.of(&task.name) {
-                Standing::Ready(ready) => {
-                    let is_final = !is_task(&task.name);
-                    if is_final && work.status.finally_start_time.is_none() {
-                        work.status.finally_start_time = Some(api_time(work.now));
-                    }
-                    match self.begin(work, ready, is_final).await? {
-                        Ok(references) => created.extend(references),
-                        Err(failure) => {
-                            work.fail(failure);
-                            return Ok(None);
-                        }
-                    }
-                }
-                Standing::Broken(reason, why) => {
-                    self.refer(work, None);
-                    work.fail((reason, why.clone()));
-                    return Ok(None);
-                }
-                Standing::Waiting
-                | Standing::Running
-                | Standing::Succeeded
-                | Standing::Failed { .. }
-                | Standing::Cancelled
-                | Standing::TimedOut
-                | Standing::Skipped(..) => {}
+        let created = match self.begin_ready(work, (prepared, &judged)).await? {
+            Ok(created) => created,
+            Err(failure) => {
+                self.refer(work, None);
+                work.fail(failure);
+                return Ok(None);
             }
-        }
+        };
         if !created.is_empty() {
             after = self.children(work.run);
             facts.children = &after;
@@ -234,6 +203,57 @@ impl PipelineRuns {
             .flatten()
             .filter(|end| *end > work.now)
             .min())
+    }
+
+    /// Cancels the tasks that are not to go on.
+    async fn halt_tasks(
+        &self,
+        work: &Work<'_>,
+        (prepared, limits): (&Prepared, Limits),
+    ) -> Result<(), ReconcileError> {
+        let is_task = |name: &str| prepared.is_task(name);
+        if work.halt() == Halt::CancelledRunFinally {
+            self.cancel(work, is_task, BY_CANCEL).await?;
+        }
+        if limits.tasks_end().is_some_and(|end| work.now >= end) {
+            self.cancel(work, is_task, BY_TIMEOUT).await?;
+        }
+        if limits.finally_end().is_some_and(|end| work.now >= end) {
+            self.cancel(work, |name| !is_task(name), BY_TIMEOUT).await?;
+        }
+        Ok(())
+    }
+
+    /// Begins the tasks whose turn has come; one that cannot be run fails the run.
+    async fn begin_ready(
+        &self,
+        work: &mut Work<'_>,
+        (prepared, judged): (&Prepared, &Judgement),
+    ) -> Result<Result<Vec<ChildReference>, Failure>, ReconcileError> {
+        let mut created = Vec::new();
+        for (task, _) in prepared.tasks.iter().chain(&prepared.finally) {
+            match judged.of(&task.name) {
+                Standing::Ready(ready) => {
+                    let is_final = !prepared.is_task(&task.name);
+                    if is_final && work.status.finally_start_time.is_none() {
+                        work.status.finally_start_time = Some(api_time(work.now));
+                    }
+                    match self.begin(work, ready, is_final).await? {
+                        Ok(references) => created.extend(references),
+                        Err(failure) => return Ok(Err(failure)),
+                    }
+                }
+                Standing::Broken(reason, why) => return Ok(Err((*reason, why.clone()))),
+                Standing::Waiting
+                | Standing::Running
+                | Standing::Succeeded
+                | Standing::Failed { .. }
+                | Standing::Cancelled
+                | Standing::TimedOut
+                | Standing::Skipped(..) => {}
+            }
+        }
+        Ok(Ok(created))
     }
 
     /// Lists the TaskRuns in the order of the Pipeline.

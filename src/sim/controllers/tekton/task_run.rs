@@ -247,7 +247,7 @@ impl TaskRuns {
                 }
             }
         }
-        let pod = match pod::of(work.run, &work.spec, task, name.clone()) {
+        let pod = match pod::of(work.run, &work.spec, task, &name) {
             Ok(pod) => pod,
             Err(why) => {
                 fail(

@@ -3,7 +3,7 @@
 //! Follows Tekton Triggers 0.37. An EventListener is given a Service and a Deployment, as upstream;
 //! what is sent to the Service is worked on here: interceptors, bindings, templates. What became of
 //! each Trigger is told by Events about the EventListener. Interceptors `github`, `gitlab` and
-//! `cel` are served; others, and TriggerGroups, are refused with a message.
+//! `cel` are served; others, and `triggerGroups`, are refused with a message.
 
 mod bindings;
 mod interceptors;

@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 pub(super) enum Expression {
     Literal(Value),
     Name(String),
-    List(Vec<Expression>),
-    Map(Vec<(Expression, Expression)>),
-    Field(Box<Expression>, String),
-    Index(Box<Expression>, Box<Expression>),
-    Call(Option<Box<Expression>>, String, Vec<Expression>),
-    Not(Box<Expression>),
-    Minus(Box<Expression>),
-    Binary(Operator, Box<Expression>, Box<Expression>),
-    Choice(Box<Expression>, Box<Expression>, Box<Expression>),
+    List(Vec<Self>),
+    Map(Vec<(Self, Self)>),
+    Field(Box<Self>, String),
+    Index(Box<Self>, Box<Self>),
+    Call(Option<Box<Self>>, String, Vec<Self>),
+    Not(Box<Self>),
+    Minus(Box<Self>),
+    Binary(Operator, Box<Self>, Box<Self>),
+    Choice(Box<Self>, Box<Self>, Box<Self>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,6 +18,10 @@ fn read(tasks: &Value) -> Vec<(PipelineTask, Value)> {
         .collect()
 }
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the caller has no other use for it"
+)]
 fn run(pipeline: Value) -> Run {
     Run {
         tasks: read(&pipeline["tasks"]),

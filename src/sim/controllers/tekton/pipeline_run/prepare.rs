@@ -21,6 +21,13 @@ pub(super) struct Prepared {
     pub(super) results: Vec<ResultSpec>,
 }
 
+impl Prepared {
+    /// A task of this name is not one of the final ones.
+    pub(super) fn is_task(&self, name: &str) -> bool {
+        self.tasks.iter().any(|(task, _)| task.name == name)
+    }
+}
+
 impl PipelineRuns {
     /// Returns the Pipeline of a run; it is found and checked the first time only.
     pub(super) async fn prepare(

@@ -56,40 +56,48 @@ pub(super) fn pipeline(
         }
     }
     for (task, _) in tasks.iter().chain(finally) {
-        if task.pipeline_ref.is_some() || task.pipeline_spec.is_some() {
-            return invalid(format!(
-                "task {:?} is a Pipeline; Pipelines in Pipelines are not run by the embedded \
-                 platform",
+        if let Err(why) = task_of(spec, task) {
+            return invalid(why);
+        }
+    }
+    Ok(())
+}
+
+/// Says what is wrong with a task.
+fn task_of(spec: &PipelineSpec, task: &PipelineTask) -> Result<(), String> {
+    if task.pipeline_ref.is_some() || task.pipeline_spec.is_some() {
+        return Err(format!(
+            "task {:?} is a Pipeline; Pipelines in Pipelines are not run by the embedded \
+             platform",
+            task.name
+        ));
+    }
+    match (&task.task_ref, &task.task_spec) {
+        (None, None) => {
+            return Err(format!(
+                "expected exactly one, got neither: {}.taskRef, {0}.taskSpec",
                 task.name
             ));
         }
-        match (&task.task_ref, &task.task_spec) {
-            (None, None) => {
-                return invalid(format!(
-                    "expected exactly one, got neither: {}.taskRef, {0}.taskSpec",
-                    task.name
-                ));
-            }
-            (Some(_), Some(_)) => {
-                return invalid(format!(
-                    "expected exactly one, got both: {}.taskRef, {0}.taskSpec",
-                    task.name
-                ));
-            }
-            (Some(_), None) | (None, Some(_)) => {}
+        (Some(_), Some(_)) => {
+            return Err(format!(
+                "expected exactly one, got both: {}.taskRef, {0}.taskSpec",
+                task.name
+            ));
         }
-        for workspace in &task.workspaces {
-            let wanted = match workspace.workspace.as_str() {
-                "" => &workspace.name,
-                name => name,
-            };
-            if spec.workspaces.iter().all(|one| one.name != wanted) {
-                return invalid(format!(
-                    "invalid value: pipeline task {:?} expects workspace with name {wanted:?} but \
-                     none exists in pipeline spec",
-                    task.name
-                ));
-            }
+        (Some(_), None) | (None, Some(_)) => {}
+    }
+    for workspace in &task.workspaces {
+        let wanted = match workspace.workspace.as_str() {
+            "" => &workspace.name,
+            name => name,
+        };
+        if spec.workspaces.iter().all(|one| one.name != wanted) {
+            return Err(format!(
+                "invalid value: pipeline task {:?} expects workspace with name {wanted:?} but \
+                 none exists in pipeline spec",
+                task.name
+            ));
         }
     }
     Ok(())
@@ -209,6 +217,10 @@ mod tests {
             .collect()
     }
 
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "the caller has no other use for it"
+    )]
     fn judged(pipeline_spec: Value, run_spec: Value) -> Result<(), Failure> {
         let spec: PipelineSpec = serde_json::from_value(pipeline_spec.clone()).expect("a spec");
         let tasks = read(&pipeline_spec["tasks"]);

@@ -26,7 +26,7 @@ pub(super) fn of(
     run: &TaskRun,
     spec: &TaskRunSpec,
     task: &TaskSpec,
-    name: String,
+    name: &str,
 ) -> Result<Pod, String> {
     let has_scripts = task.steps.iter().any(|step| !step.script.is_empty());
     let containers: Vec<Value> = task

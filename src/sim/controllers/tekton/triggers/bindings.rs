@@ -116,7 +116,9 @@ pub(super) fn objects(template: &Value, values: &[(String, String)], id: &str) -
         known.text(format!("tt.params.{name}"), value.clone());
     }
     let mut objects = list("resourcetemplates").unwrap_or_default();
-    objects.iter_mut().for_each(|object| known.apply(object));
+    for object in &mut objects {
+        known.apply(object);
+    }
     objects
 }
 

@@ -3,6 +3,7 @@
 //! Follows `pkg/interceptors/{github,gitlab,cel}`. Signatures are checked on the bytes as they
 //! came.
 
+use super::process::said;
 use crate::sim::controllers::tekton::cel;
 use crate::sim::webhook::is_signed;
 use bytes::Bytes;
@@ -110,10 +111,7 @@ async fn secret(
     }
     let api = Api::<Secret>::namespaced(client.clone(), namespace);
     let found = api.get(name).await;
-    let found = found.map_err(|error| match error {
-        kube::Error::Api(status) => format!("error getting secret: {}", status.message),
-        error => format!("error getting secret: {error}"),
-    })?;
+    let found = found.map_err(|error| format!("error getting secret: {}", said(&error)))?;
     let data = found.data.unwrap_or_default();
     let value = data
         .get(key)
@@ -217,6 +215,10 @@ fn put(map: &mut Map<String, Value>, key: &str, value: Value) {
 mod tests {
     use super::*;
 
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "the caller has no other use for it"
+    )]
     fn event(headers: Value, body: &str) -> Incoming {
         Incoming {
             body: serde_json::from_str(body).expect("JSON"),
@@ -227,6 +229,10 @@ mod tests {
         }
     }
 
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "the caller has no other use for it"
+    )]
     fn interceptor(written: Value) -> Interceptor {
         read(&written).expect("an interceptor")
     }

@@ -241,9 +241,10 @@ impl Case {
     }
 }
 
-fn said(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => status.message.clone(),
-        error => error.to_string(),
+/// Returns what the API server said.
+pub(super) fn said(error: &kube::Error) -> String {
+    if let kube::Error::Api(status) = error {
+        return status.message.clone();
     }
+    error.to_string()
 }
