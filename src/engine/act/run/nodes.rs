@@ -150,7 +150,7 @@ pub(super) fn retry(live: &mut Value) -> Result<Retried, Refusal> {
         if is_group(node) && !is_good(node) {
             node["phase"] = "Running".into();
             node["message"] = "".into();
-            node["finishedAt"] = Value::Null;
+            without(node, "finishedAt");
         }
     }
     let count = gone.len();
@@ -162,6 +162,13 @@ pub(super) fn retry(live: &mut Value) -> Result<Retried, Refusal> {
         what: format!("{count} failed steps are to run again"),
         gone,
     })
+}
+
+/// Takes a member away: a schema may not take `null` in its place.
+fn without(value: &mut Value, member: &str) {
+    if let Some(members) = value.as_object_mut() {
+        let _taken = members.remove(member);
+    }
 }
 
 fn is_group(node: &Value) -> bool {
@@ -232,7 +239,9 @@ fn begin_again(live: &mut Value) {
     }
     live["status"]["phase"] = "".into();
     live["status"]["message"] = "".into();
-    live["status"]["finishedAt"] = Value::Null;
+    if let Some(status) = live.get_mut("status") {
+        without(status, "finishedAt");
+    }
     let conditions = live
         .pointer_mut("/status/conditions")
         .and_then(Value::as_array_mut);
