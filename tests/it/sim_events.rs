@@ -216,7 +216,7 @@ impl Bed {
     fn push(&self, branch: &str) -> String {
         let mut commit = NewCommit::new(Author::new("dev", "dev@shop.example"), "Change it\n")
             .write("README.md", "changed\n");
-        commit.branch = branch.to_owned();
+        branch.clone_into(&mut commit.branch);
         let git = self.simulation.git();
         git.commit_files(REPOSITORY, &commit)
             .expect("a commit")
