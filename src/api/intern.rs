@@ -1,7 +1,7 @@
 //! Keeps one copy of text that repeats: projects, repositories, namespaces, labels.
 
 use crate::domain::object::Text;
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 /// A pool of texts. Each watch owns one, so it goes away with its rows.
 #[derive(Debug, Default)]

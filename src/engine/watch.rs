@@ -5,6 +5,7 @@
 //! Nothing is polled. What the rows are is the [`Projection`]'s business, where they go is the
 //! [`Outlet`]'s.
 
+mod ahead;
 mod outlet;
 mod pending;
 mod projection;
@@ -13,7 +14,7 @@ mod typed;
 
 pub(super) use outlet::Outlet;
 pub(super) use pending::Batch;
-pub(super) use projection::{Applications, Details, Page, Projection, Seen, Tables};
+pub(super) use projection::{Applications, Details, Projection, Seen, Tables};
 pub(super) use recovery::{asked_to_retry, pause};
 pub(super) use typed::Typed;
 
@@ -26,10 +27,14 @@ use super::transport::{Call, Lines, open};
 use crate::api::meta::{EventWire, PartialWire, StatusWire};
 use crate::domain::object::{ObjectRef, Text, Uid};
 use crate::domain::status::Freshness;
+use ahead::continue_token_of;
+use bytes::Bytes;
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use pending::{Key, key_of};
-use std::collections::{HashMap, HashSet};
+
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::task::AbortOnDropHandle;
 
 const PAGE_SIZE: u32 = 500;
 /// How long the server is asked to keep a watch open.
@@ -163,18 +168,24 @@ impl<P: Projection> Watcher<P> {
     async fn list(&mut self) -> Result<String, Fault> {
         let first = !self.listed_once;
         let mut seen_keys = HashSet::new();
-        let mut token = String::new();
+        let mut ahead = self.ask_for_page("");
         if first {
             self.outlet.reset();
         }
         loop {
-            let page = self.page(&token).await?;
+            let body = ahead.await.map_err(|error| {
+                Fault::Unreachable(format!("the list was not read to its end: {error}"))
+            })??;
+            // The next page travels while this one is read.
+            let token = continue_token_of(&body);
+            let next = token.as_deref().map(|token| self.ask_for_page(token));
+            let page = self.projection.page(&body)?;
             for seen in page.rows {
                 let key = key_of(&seen.object);
                 seen_keys.insert(key.clone());
                 self.upsert(key, seen);
             }
-            token = page.continue_token;
+            let token = page.continue_token;
             let rows = seen_keys.len();
             if !self.outlet.flush(&self.projection).await {
                 return Ok(page.version);
@@ -184,13 +195,15 @@ impl<P: Projection> Watcher<P> {
                 self.listed_once = true;
                 return Ok(page.version);
             }
+            ahead = next.unwrap_or_else(|| self.ask_for_page(&token));
             if first {
                 self.outlet.freshness(Freshness::Loading { rows }).await;
             }
         }
     }
 
-    async fn page(&mut self, token: &str) -> Result<Page<P::Row>, Fault> {
+    /// Asks for a page; the answer is fetched whether or not it is waited for.
+    fn ask_for_page(&self, token: &str) -> AbortOnDropHandle<Result<Bytes, Fault>> {
         let mut path = format!(
             "{}?{}{}limit={PAGE_SIZE}",
             self.target.path(),
@@ -202,8 +215,8 @@ impl<P: Projection> Watcher<P> {
             path.push_str(&super::transport::segment(token));
         }
         let call = Call::get(path).accept(self.projection.accept());
-        let body = self.session.send(call).await?;
-        self.projection.page(&body)
+        let session = Arc::clone(&self.session);
+        AbortOnDropHandle::new(tokio::spawn(async move { session.send(call).await }))
     }
 
     fn upsert(&mut self, key: Key, seen: Seen<P::Row>) {

@@ -3,7 +3,8 @@
 use super::row::Row;
 use crate::domain::object::{ObjectRef, Uid};
 use crate::domain::rows::{Column, Delta, Rows};
-use std::collections::{HashMap, HashSet, VecDeque};
+use foldhash::HashMap;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 /// Names a row while it lives; a later row may get the number of one that is gone.

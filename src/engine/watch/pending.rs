@@ -4,7 +4,7 @@
 //! costs one row for each object at most, and a removal is never lost.
 
 use crate::domain::object::{ObjectRef, Text, Uid};
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 /// Where an object stands inside one watch.
 pub(super) type Key = (Option<Text>, Text);
