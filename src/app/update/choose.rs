@@ -209,11 +209,6 @@ fn suits(state: &State, command: Command) -> bool {
         | Command::History
         | Command::Diff
         | Command::OpenLink => !chosen_applications(state).is_empty(),
-        Command::Terminate => {
-            !chosen_applications(state).is_empty()
-                || !rollouts::chosen_runs(state).is_empty()
-                || runs_are(state, |system| system == System::Workflows)
-        }
         Command::Promote
         | Command::PromoteFull
         | Command::Abort
@@ -256,6 +251,11 @@ fn suits(state: &State, command: Command) -> bool {
 /// As [`suits`], for the commands on runs and events; absent for others.
 fn suits_runs(state: &State, command: Command) -> Option<bool> {
     Some(match command {
+        Command::Terminate => {
+            !chosen_applications(state).is_empty()
+                || !rollouts::chosen_runs(state).is_empty()
+                || runs_are(state, |system| system == System::Workflows)
+        }
         Command::Submit => runs::chosen_template(state).is_some(),
         Command::ResumeRun | Command::SuspendRun | Command::RetryRun | Command::StopRun => {
             runs_are(state, |system| system == System::Workflows)

@@ -36,7 +36,7 @@ pub(super) fn draw(
     let (list, side) = divide(inside);
     match &screen.flow {
         Loaded::Waiting => {
-            state_of::loading("Reading EventSources and Sensors").draw(canvas, inside)
+            state_of::loading("Reading EventSources and Sensors").draw(canvas, inside);
         }
         Loaded::Failed(finding) => state_of::failed(finding, state).draw(canvas, inside),
         Loaded::Ready(flow) if screen.rows().is_empty() => nothing(flow).draw(canvas, inside),
@@ -148,6 +148,7 @@ fn draw_rows(canvas: &mut Canvas<'_>, area: Rect, screen: &FlowScreen, now: Date
     });
 }
 
+#[allow(clippy::too_many_lines, reason = "one arm for each kind of row")]
 fn draw_row(
     painter: &mut RowPainter<'_, '_>,
     (item, depth): (FlowItem<'_>, u16),
@@ -347,6 +348,7 @@ fn draw_side(canvas: &mut Canvas<'_>, area: Rect, screen: &FlowScreen, now: Date
 
 type Fact = (&'static str, String);
 
+#[allow(clippy::too_many_lines, reason = "one arm for each kind of row")]
 fn lines_of(item: &FlowItem<'_>, now: DateTime<Utc>) -> Vec<Fact> {
     let mut lines: Vec<Fact> = Vec::new();
     let mut say = |label: &'static str, text: String| {

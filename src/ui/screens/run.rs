@@ -43,7 +43,7 @@ pub(super) fn draw(
     let inside = canvas.boxed(area, &boxed);
     let run = match &screen.detail {
         Loaded::Ready(Some(run)) => run,
-        other => {
+        other @ (Loaded::Waiting | Loaded::Failed(_) | Loaded::Ready(None)) => {
             notice(other, screen, state).draw(canvas, inside);
             return Visible {
                 rows: inside.height,

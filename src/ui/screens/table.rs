@@ -197,7 +197,7 @@ fn draw_cell(
             draw_rollout(painter, at, loudest(app, beside.rollouts), &content);
         }
         (ColumnId::Health, _) if row.run().is_some() => {
-            super::runs::draw_phase(painter, at, row, &content)
+            super::runs::draw_phase(painter, at, row, &content);
         }
         (ColumnId::Duration, _) => super::runs::draw_took(painter, at, (row, beside.now), &content),
         (ColumnId::Weight, None) => draw_weight(painter, at, row, &content),
