@@ -209,7 +209,7 @@ fn draw_cell(
             painter.text(at, &content, role);
         }
         (ColumnId::Step | ColumnId::Message | ColumnId::Schedule | ColumnId::NextRun, _) => {
-            painter.text(at, &content, Role::Text)
+            painter.text(at, &content, Role::Text);
         }
         (ColumnId::Health, _) => draw_health(painter, at, row.health(), &content),
         (ColumnId::Sync, Some(app)) => draw_sync(painter, at, app, &content),
