@@ -93,14 +93,23 @@ pub(super) async fn start(ground: &Ground<'_>, root_ca: String) -> Result<Parts,
         let shapes = ground.options.scenario.traffic.clone();
         Traffic::start(runtime, shapes, images)
     });
+    Ok(Parts {
+        monitoring: start_monitoring(ground, traffic.as_ref()).await?,
+        actions,
+    })
+}
+
+/// Starts what monitors the others, if a scenario names it.
+async fn start_monitoring(
+    ground: &Ground<'_>,
+    traffic: Option<&Traffic>,
+) -> Result<Option<Monitoring>, SimError> {
     if !ground.starts(Component::Prometheus) {
-        return Ok(Parts {
-            monitoring: None,
-            actions,
-        });
+        return Ok(None);
     }
+    let (server, runtime) = (ground.server, ground.runtime);
     objects::create_part(&server.client("tiphys:scenario"), "prometheus.yaml").await?;
-    let sources = monitoring::sources(runtime, &ground.options.scenario.starts, traffic.as_ref());
+    let sources = monitoring::sources(runtime, &ground.options.scenario.starts, traffic);
     let on = monitoring::Ground {
         server,
         clock: runtime.clock(),
@@ -108,11 +117,7 @@ pub(super) async fn start(ground: &Ground<'_>, root_ca: String) -> Result<Parts,
         elsewhere: ground.options.prometheus.as_deref(),
         stop: ground.stop,
     };
-    let monitoring = monitoring::start(&on, sources, traffic.as_ref())?;
-    Ok(Parts {
-        monitoring: Some(monitoring),
-        actions,
-    })
+    monitoring::start(&on, sources, traffic).map(Some)
 }
 
 fn catalog(scenario: &Scenario) -> ImageCatalog {
