@@ -68,11 +68,7 @@ pub(super) async fn start(ground: &Ground<'_>, root_ca: String) -> Result<Parts,
         server.set_pod_logs(Arc::new(kubelet));
     }
     if ground.starts(Component::ArgoCd) {
-        let argo = Argo::start(runtime, ground.git, &events)
-            .await
-            .map_err(|refusal| SimError::ArgoCd(refusal.to_string()))?;
-        let router = controllers::argocd::server::router(argo);
-        server.add_service_backend("argocd", "argocd-server", router);
+        start_argocd(ground, &events).await?;
     }
     if ground.starts(Component::Rollouts) {
         start_rollouts(ground, &events).await?;
@@ -81,10 +77,7 @@ pub(super) async fn start(ground: &Ground<'_>, root_ca: String) -> Result<Parts,
         start_tekton(ground, &events).await?;
     }
     if ground.starts(Component::Workflows) {
-        objects::create_part(&server.client("tiphys:scenario"), "workflows.yaml").await?;
-        let network = Network::of(server.clone())
-            .map_err(|refusal| SimError::Workflows(refusal.to_string()))?;
-        Workflows::start(runtime, &events, network);
+        start_workflows(ground, &events).await?;
     }
     if ground.starts(Component::Events) {
         start_events(ground).await?;
@@ -118,6 +111,25 @@ async fn start_monitoring(
         stop: ground.stop,
     };
     monitoring::start(&on, sources, traffic).map(Some)
+}
+
+async fn start_argocd(ground: &Ground<'_>, events: &Events) -> Result<(), SimError> {
+    let argo = Argo::start(ground.runtime, ground.git, events)
+        .await
+        .map_err(|refusal| SimError::ArgoCd(refusal.to_string()))?;
+    let router = controllers::argocd::server::router(argo);
+    let server = ground.server;
+    server.add_service_backend("argocd", "argocd-server", router);
+    Ok(())
+}
+
+async fn start_workflows(ground: &Ground<'_>, events: &Events) -> Result<(), SimError> {
+    let server = ground.server;
+    objects::create_part(&server.client("tiphys:scenario"), "workflows.yaml").await?;
+    let network =
+        Network::of(server.clone()).map_err(|refusal| SimError::Workflows(refusal.to_string()))?;
+    Workflows::start(ground.runtime, events, network);
+    Ok(())
 }
 
 fn catalog(scenario: &Scenario) -> ImageCatalog {

@@ -208,9 +208,6 @@ fn draw_cell(
             let role = if short { Role::Progressing } else { Role::Text };
             painter.text(at, &content, role);
         }
-        (ColumnId::Step | ColumnId::Message | ColumnId::Schedule | ColumnId::NextRun, _) => {
-            painter.text(at, &content, Role::Text);
-        }
         (ColumnId::Health, _) => draw_health(painter, at, row.health(), &content),
         (ColumnId::Sync, Some(app)) => draw_sync(painter, at, app, &content),
         (ColumnId::Operation, Some(app)) => {
@@ -241,7 +238,8 @@ fn draw_cell(
             _,
         ) => painter.text(at, &content, Role::Muted),
         (ColumnId::Cell(_), _) => painter.text(at, &content, role_of_cells(row)),
-        (ColumnId::Sync | ColumnId::Operation | ColumnId::Auto | ColumnId::Rollout, None)
+        (ColumnId::Step | ColumnId::Message | ColumnId::Schedule | ColumnId::NextRun, _)
+        | (ColumnId::Sync | ColumnId::Operation | ColumnId::Auto | ColumnId::Rollout, None)
         | (ColumnId::Weight | ColumnId::Replicas, Some(_)) => {
             painter.text(at, &content, Role::Text);
         }

@@ -256,7 +256,7 @@ fn begin_again(live: &mut Value) {
 mod tests {
     use super::*;
 
-    fn workflow(nodes: Value) -> Value {
+    fn workflow(nodes: &Value) -> Value {
         json!({"metadata": {"name": "w", "labels": {format!("{PREFIX}/completed"): "true"}},
             "spec": {"shutdown": "Stop"}, "status": {"phase": "Failed", "message": "x",
             "finishedAt": "2026-01-01T00:00:00Z", "nodes": nodes,
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_node_that_waits_is_resumed_with_the_value_that_is_given() {
-        let mut live = workflow(json!({
+        let mut live = workflow(&json!({
             "a": {"type": "Suspend", "phase": "Running", "displayName": "approve", "outputs":
                 {"parameters": [{"name": "go", "valueFrom": {"supplied": {}}}]}},
             "b": {"type": "Suspend", "phase": "Running", "displayName": "other"}}));
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn what_succeeded_is_kept_and_what_followed_a_failure_goes() {
-        let mut live = workflow(json!({
+        let mut live = workflow(&json!({
             "w": {"name": "w", "type": "Steps", "phase": "Failed", "children": ["g0"],
                 "outboundNodes": ["b"]},
             "g0": {"name": "w[0]", "type": "StepGroup", "phase": "Succeeded", "boundaryID": "w",
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_failed_attempt_that_was_made_good_stays() {
-        let mut live = workflow(json!({
+        let mut live = workflow(&json!({
             "w": {"name": "w", "type": "DAG", "phase": "Failed", "children": ["r"]},
             "r": {"name": "w.a", "type": "Retry", "phase": "Succeeded", "boundaryID": "w",
                 "children": ["r0", "r1"]},
@@ -333,7 +333,7 @@ mod tests {
     fn compressed_nodes_stay_compressed_and_offloaded_ones_are_refused() {
         let nodes = json!({"w": {"name": "w", "type": "Pod", "phase": "Failed"}});
         let packed = compressed::pack(nodes.to_string().as_bytes()).expect("packed");
-        let mut live = workflow(Value::Null);
+        let mut live = workflow(&Value::Null);
         live["status"]["compressedNodes"] = packed.clone().into();
 
         retry(&mut live).expect("retried");
