@@ -6,7 +6,7 @@ const IMAGE: &str = "registry.tiphys.local/shop/demo-app";
 
 fn template(value: &str) -> String {
     format!(
-        r#"
+        r"
 apiVersion: argoproj.io/v1alpha1
 kind: AnalysisTemplate
 metadata: {{name: success-rate, namespace: timeline}}
@@ -21,7 +21,7 @@ spec:
       prometheus:
         address: http://prometheus.monitoring.svc.cluster.local:9090
         query: vector({value})
-"#
+"
     )
 }
 

@@ -71,25 +71,25 @@ fn confirm(cockpit: &mut Cockpit, keys: &str) -> RunVerb {
 }
 
 fn screen(cockpit: &Cockpit) -> &tiphys::app::screens::RunScreen {
-    match cockpit.state.screen() {
-        Screen::Run(screen) => screen,
-        other => panic!("no run but {}", other.crumb()),
-    }
+    let Screen::Run(screen) = cockpit.state.screen() else {
+        panic!("no run but {}", cockpit.state.screen().crumb());
+    };
+    screen
 }
 
 fn subscriptions(cockpit: &Cockpit) -> Vec<String> {
-    let logs = cockpit.effects.iter().filter_map(|effect| match effect {
-        tiphys::app::effect::Effect::Engine(Request::Subscribe {
+    let mut logs = Vec::new();
+    for effect in &cockpit.effects {
+        if let tiphys::app::effect::Effect::Engine(Request::Subscribe {
             topic: Topic::Logs { object, options },
             ..
-        }) => Some(format!(
-            "{} {}",
-            object.name,
-            options.container.as_deref().unwrap_or("all")
-        )),
-        _ => None,
-    });
-    logs.collect()
+        }) = effect
+        {
+            let container = options.container.as_deref().unwrap_or("all");
+            logs.push(format!("{} {container}", object.name));
+        }
+    }
+    logs
 }
 
 #[test]

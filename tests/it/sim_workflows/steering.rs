@@ -242,7 +242,7 @@ async fn retry(bed: &Bed, name: &str, failed: &str) {
     pods.delete(&pod, &at_once)
         .await
         .expect("the pod is deleted");
-    for (_, one) in &mut workflow.status.nodes {
+    for one in workflow.status.nodes.values_mut() {
         one.children.retain(|child| *child != node.id);
         if one.phase.is_bad() {
             one.phase = Phase::Running;
