@@ -349,6 +349,6 @@ mod tests {
     fn who_leads_elsewhere_has_a_track_of_its_own() {
         let all = drawn(&[(0, 0), (0, 1), (1, 1)], 2);
         // The second row comes in on its own track, and goes on with what the first brings.
-        assert_eq!(all, ["─┬──", "─┼──"]);
+        assert_eq!(all, ["─┬──", "─┴──"]);
     }
 }
