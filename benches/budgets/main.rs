@@ -131,8 +131,6 @@ fn measure(
     cockpit.key("\u{1b}");
     cockpit.settle();
 
-    measure_run(table, &mut cockpit);
-
     let before = (Usage::of(pid), server.requests(), cockpit.written());
     cockpit.listen(Duration::from_secs(idle));
     let after = (Usage::of(pid), server.requests(), cockpit.written());
@@ -181,6 +179,7 @@ fn measure(
         after.resident_mib - resident,
         4.0,
     );
+    measure_run(table, &mut cockpit);
     cockpit.key(":");
     cockpit.key("q");
     cockpit.key("\r");

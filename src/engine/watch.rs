@@ -37,6 +37,8 @@ use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 
 const PAGE_SIZE: u32 = 500;
+/// The first page is short, so that rows are on screen while the others travel.
+const FIRST_PAGE_SIZE: u32 = 100;
 /// How long the server is asked to keep a watch open.
 const WATCH_SECONDS: u32 = 290;
 /// Real servers send a bookmark about every minute; longer silence may be a dead connection, so
@@ -204,8 +206,13 @@ impl<P: Projection> Watcher<P> {
 
     /// Asks for a page; the answer is fetched whether or not it is waited for.
     fn ask_for_page(&self, token: &str) -> AbortOnDropHandle<Result<Bytes, Fault>> {
+        let size = if token.is_empty() {
+            FIRST_PAGE_SIZE
+        } else {
+            PAGE_SIZE
+        };
         let mut path = format!(
-            "{}?{}{}limit={PAGE_SIZE}",
+            "{}?{}{}limit={size}",
             self.target.path(),
             self.projection.query(),
             self.target.selector

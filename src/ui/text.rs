@@ -40,7 +40,8 @@ fn safe_glyph(c: char) -> Option<char> {
     }
 }
 
-fn is_plain(byte: u8) -> bool {
+/// Returns whether a byte is a printable ASCII character: one column wide, and safe.
+pub(super) fn is_plain(byte: u8) -> bool {
     (b' '..0x7f).contains(&byte)
 }
 
