@@ -160,6 +160,9 @@ pub(super) fn objection(state: &State, object: &ObjectRef, verb: &Verb) -> Optio
         .is_none_or(|index| index as usize >= row.steps.len());
     let can_step = row.strategy == Strategy::Canary && !row.steps.is_empty() && !at_end;
     let reason = match verb {
+        Verb::Promote | Verb::Resume if row.aborted => {
+            "was aborted; retry it, and its steps begin anew"
+        }
         Verb::Promote if !paused && !can_step => "waits for nothing",
         Verb::Resume if !paused => "is not paused",
         Verb::PromoteFull if promoted => "has nothing left to promote",

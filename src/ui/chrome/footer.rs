@@ -9,6 +9,7 @@ use crate::domain::pipeline::runs_kind;
 use crate::domain::pipeline::template::is_template;
 use crate::ui::canvas::{Canvas, Span, span};
 use crate::ui::glyph;
+use crate::ui::text;
 use crate::ui::theme::Role;
 use crate::ui::widgets::hints::{Hint, draw_right, hint};
 use ratatui::layout::Rect;
@@ -19,7 +20,7 @@ pub fn draw(canvas: &mut Canvas<'_>, row: Rect, state: &State) {
         draw_pending(canvas, row, state);
         return;
     }
-    let used = canvas.spans(row, &crumbs(state));
+    let used = canvas.spans(row, &crumbs(state, usize::from(row.width / 2)));
     let rest = Rect::new(row.x + used, row.y, row.width.saturating_sub(used + 1), 1);
     let room = Rect::new(
         rest.x + 2.min(rest.width),
@@ -30,8 +31,19 @@ pub fn draw(canvas: &mut Canvas<'_>, row: Rect, state: &State) {
     draw_right(canvas, room, &hints(state));
 }
 
-fn crumbs(state: &State) -> Vec<Span<'static>> {
-    let crumbs: Vec<String> = state.crumbs().collect();
+fn crumbs(state: &State, room: usize) -> Vec<Span<'static>> {
+    let mut crumbs: Vec<String> = state.crumbs().collect();
+    // The keys need the rest of the line: the outermost crumbs leave first, and `q` leads there.
+    let width =
+        |crumbs: &[String]| -> usize { crumbs.iter().map(|crumb| text::width(crumb) + 3).sum() };
+    let mut left_out = false;
+    while crumbs.len() > 1 && width(&crumbs) > room {
+        crumbs.remove(0);
+        left_out = true;
+    }
+    if left_out {
+        crumbs.insert(0, text::ELLIPSIS.to_owned());
+    }
     let last = crumbs.len().saturating_sub(1);
     let mut spans = vec![span(Role::Crumb, " ")];
     for (at, crumb) in crumbs.into_iter().enumerate() {

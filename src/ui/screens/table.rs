@@ -136,7 +136,7 @@ fn draw_rows(canvas: &mut Canvas<'_>, area: Rect, view: &TableView, state: &Stat
         .iter()
         .filter_map(|place| Some((columns.get(place.index)?, place)))
         .collect();
-    let slots: Vec<Slot<'_>> = shown
+    let mut slots: Vec<Slot<'_>> = shown
         .iter()
         .map(|(spec, place)| Slot {
             title: Cow::Borrowed(&*spec.title),
@@ -151,13 +151,7 @@ fn draw_rows(canvas: &mut Canvas<'_>, area: Rect, view: &TableView, state: &Stat
         })
         .collect();
     let name = shown.iter().position(|(spec, _)| spec.id == ColumnId::Name);
-    let table = Table {
-        slots: &slots,
-        name: name.unwrap_or_default(),
-        len: view.visible().len(),
-        offset: view.offset,
-        cursor: view.position(),
-    };
+    let name = name.unwrap_or_default();
     let store = state.store.table(&view.kind);
     let row_at = |index: usize| store?.row(*view.visible().get(index)?);
     let namespaces = shown.iter().any(|(spec, _)| spec.id == ColumnId::Namespace);
@@ -165,6 +159,19 @@ fn draw_rows(canvas: &mut Canvas<'_>, area: Rect, view: &TableView, state: &Stat
     let clashes = |name: &str| {
         let rows = (view.offset..last).filter_map(row_at);
         !namespaces && rows.filter(|row| &*row.object().name == name).count() > 1
+    };
+    let any_clash = (view.offset..last)
+        .filter_map(row_at)
+        .any(|row| clashes(&row.object().name));
+    if any_clash {
+        widen(&mut slots, name, area.width.saturating_sub(1));
+    }
+    let table = Table {
+        slots: &slots,
+        name,
+        len: view.visible().len(),
+        offset: view.offset,
+        cursor: view.position(),
     };
     table.draw(canvas, area, |index, painter| {
         let Some(row) = row_at(index) else { return };
@@ -320,6 +327,22 @@ fn draw_name(painter: &mut RowPainter<'_, '_>, at: usize, row: &Row, content: &s
         return;
     }
     painter.text(at, content, Role::Text);
+}
+
+/// Gives a column what is left of the row, up to what a namespace and a name need.
+fn widen(slots: &mut [Slot<'_>], column: usize, width: u16) {
+    const MOST: u16 = 48;
+    let end = slots.last().map_or(width, |slot| slot.x + slot.width);
+    let Some(slot) = slots.get_mut(column) else {
+        return;
+    };
+    let more = width
+        .saturating_sub(end)
+        .min(MOST.saturating_sub(slot.width));
+    slot.width += more;
+    for slot in slots.iter_mut().skip(column + 1) {
+        slot.x += more;
+    }
 }
 
 // Two objects of one name, and no room for the column that tells them apart.
