@@ -114,6 +114,9 @@ async fn fill(client: &kube::Client, count: usize) {
     post(client, workflows, &workflow(NODES)).await;
 }
 
+const RESOURCES: usize = 10;
+const HISTORY: usize = 4;
+
 /// How many steps the Workflow has.
 pub(crate) const NODES: usize = 2_000;
 
@@ -186,7 +189,8 @@ async fn change(client: &kube::Client, number: usize, round: &mut u64) {
     let _patched: Value = client.request(request).await.expect("the server takes it");
 }
 
-/// An Application as Argo CD leaves it: 20 resources, a history, an operation; about 5.4 KB.
+/// An Application as Argo CD leaves it: resources, a history, an operation; 5.4 KB as it is
+/// stored, with its managed fields.
 fn application(number: usize) -> Value {
     let name = format!("app-{number:05}");
     let repo = format!("https://git.example.com/team-{}/deploy.git", number % 40);
@@ -198,14 +202,14 @@ fn application(number: usize) -> Value {
         ("", "ConfigMap"),
         ("batch", "CronJob"),
     ];
-    let resources: Vec<Value> = (0..20)
+    let resources: Vec<Value> = (0..RESOURCES)
         .map(|at| {
             let (group, kind) = kinds[at % kinds.len()];
             json!({"group": group, "version": "v1", "kind": kind, "namespace": format!("ns-{}", number % 300),
                 "name": format!("{name}-part-{at:02}"), "status": if at == 3 && number.is_multiple_of(9) { "OutOfSync" } else { "Synced" }})
         })
         .collect();
-    let history: Vec<Value> = (0..6)
+    let history: Vec<Value> = (0..HISTORY)
         .map(|id| json!({"id": id, "revision": sha, "deployedAt": "2026-10-01T10:00:00Z",
             "deployStartedAt": "2026-10-01T09:59:58Z", "source": source, "initiatedBy": {"automated": true}}))
         .collect();

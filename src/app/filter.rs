@@ -72,6 +72,17 @@ impl Filter {
         self.problem.as_ref()
     }
 
+    /// Returns whether everything that matches this filter is known to match `other`, too: a
+    /// letter was typed behind a word.
+    pub fn narrows(&self, other: &Self) -> bool {
+        let plain = |filter: &Self| filter.fuzzy.is_none() && filter.problem.is_none();
+        let every_term = || {
+            let mut pairs = self.terms.iter().zip(&other.terms);
+            self.terms.len() >= other.terms.len() && pairs.all(|(own, wider)| own.narrows(wider))
+        };
+        plain(self) && plain(other) && every_term()
+    }
+
     /// Returns whether time alone can change what matches (`age<2h`).
     pub fn depends_on_time(&self) -> bool {
         self.terms.iter().any(Term::depends_on_time)

@@ -18,6 +18,9 @@ use chrono::{DateTime, Utc};
 use std::collections::{HashMap, HashSet};
 use unicode_width::UnicodeWidthStr;
 
+/// How many rows are measured at once for the widths of the columns.
+const MEASURED: usize = 400;
+
 /// A table of one kind.
 #[derive(Clone, Debug)]
 pub struct TableView {
@@ -206,9 +209,12 @@ impl TableView {
 
     /// Takes another filter; the order stays.
     pub fn set_filter(&mut self, filter: Filter, store: &Store, now: DateTime<Utc>) {
+        // Letter by letter, only what is still there can stay.
+        let narrowed = filter.narrows(&self.filter);
         self.filter = filter;
         if let Some(table) = store.table(&self.kind) {
-            self.filter_rows(table, now);
+            let among = narrowed.then(|| std::mem::take(&mut self.visible));
+            self.filter_rows_among(among.as_deref(), table, now);
         }
     }
 
@@ -296,10 +302,15 @@ impl TableView {
     }
 
     fn filter_rows(&mut self, table: &Table, now: DateTime<Utc>) {
+        self.filter_rows_among(None, table, now);
+    }
+
+    /// Filters all rows, or those of `among`.
+    fn filter_rows_among(&mut self, among: Option<&[RowId]>, table: &Table, now: DateTime<Utc>) {
         let followed = self.cursor.clone();
         let mut filter = self.filter.prepared(now);
         let faults = self.faults_only;
-        let ids = self.sorted.iter().copied();
+        let ids = among.unwrap_or(&self.sorted).iter().copied();
         self.visible = ids
             .filter(|id| {
                 table.row(*id).is_some_and(|row| {
@@ -343,18 +354,26 @@ impl TableView {
         if self.frozen && self.natural.len() == self.columns.len() {
             return;
         }
-        // Ten thousand rows are measured by a sample: the rest is cut by the column's maximum.
-        let step = (self.sorted.len() / 2_000).max(1);
-        let columns = self.columns.iter();
+        // Ten thousand rows are measured by samples, others with each page of the first list;
+        // the rest is cut by the column's maximum.
+        let step = (self.sorted.len() / MEASURED).max(1);
+        let first = self.seen.map_or(0, |seen| seen as usize % step);
+        let before = std::mem::take(&mut self.natural);
+        let same_columns = step > 1 && before.len() == self.columns.len();
+        let before = before
+            .into_iter()
+            .map(|widest| widest * u16::from(same_columns));
+        let columns = self.columns.iter().zip(before.chain(std::iter::repeat(0)));
         self.natural = columns
-            .map(|spec| {
-                let rows = self.sorted.iter().step_by(step);
+            .map(|(spec, before)| {
+                let rows = self.sorted.iter().skip(first).step_by(step);
                 let cells = rows.filter_map(|id| table.row(*id));
                 let widest = cells.map(|row| cell(row, spec.id, beside).width()).max();
                 let glyph = usize::from(spec.glyph) * 2;
                 let bar = usize::from(spec.bar) * usize::from(BAR_CELLS);
                 let glyph = glyph + bar;
-                (widest.unwrap_or_default() + glyph).min(usize::from(u16::MAX)) as u16
+                let widest = widest.unwrap_or_default() + glyph;
+                before.max(widest.min(usize::from(u16::MAX)) as u16)
             })
             .collect();
     }

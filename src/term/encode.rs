@@ -24,12 +24,14 @@ const SMALL_GAP: u16 = 3;
 /// Returns the bytes that turn `shown` into `next`; `shown` may be changed on the way.
 pub(super) fn encode(shown: &mut Buffer, next: &Buffer) -> String {
     let mut out = Encoder::default();
-    if let Some(shift) = shift_between(shown, next) {
+    let mut changed = changed_rows(shown, next);
+    if let Some(shift) = shift_between(shown, next, &changed) {
         out.shift(shift);
         apply(shown, shift);
+        changed = changed_rows(shown, next);
     }
-    forget_wide_rows(shown, next);
-    let changes = shown.diff(next);
+    forget_wide_rows(shown, &changed);
+    let changes = changes(shown, next, &changed);
     let mut at = 0;
     while let Some((x, y, cell)) = changes.get(at) {
         let blanks = blank_run(changes.get(at..).unwrap_or_default());
@@ -55,8 +57,9 @@ struct Shift {
 }
 
 /// Finds the move that brings most rows of `shown` to where `next` has them.
-fn shift_between(shown: &Buffer, next: &Buffer) -> Option<Shift> {
-    if shown.area != next.area || changed_rows(shown, next) < WORTH_MOVING {
+fn shift_between(shown: &Buffer, next: &Buffer, changed: &[u16]) -> Option<Shift> {
+    let moved = |y: &&u16| content(shown, **y) != content(next, **y);
+    if changed.len() < WORTH_MOVING || changed.iter().filter(moved).count() < WORTH_MOVING {
         return None;
     }
     let old: Vec<u64> = (0..shown.area.height).map(|y| row_hash(shown, y)).collect();
@@ -93,10 +96,34 @@ fn shift_between(shown: &Buffer, next: &Buffer) -> Option<Shift> {
     })
 }
 
-fn changed_rows(shown: &Buffer, next: &Buffer) -> usize {
+/// Returns the rows that differ: nothing else is looked at again.
+fn changed_rows(shown: &Buffer, next: &Buffer) -> Vec<u16> {
     (0..next.area.height)
-        .filter(|y| content(shown, *y) != content(next, *y))
-        .count()
+        .filter(|y| row(shown, *y) != row(next, *y))
+        .collect()
+}
+
+/// Returns the cells to write. Of a wide character that is its first one: the terminal puts it
+/// over the next column by itself.
+fn changes<'next>(
+    shown: &Buffer,
+    next: &'next Buffer,
+    changed: &[u16],
+) -> Vec<(u16, u16, &'next Cell)> {
+    let mut changes = Vec::new();
+    for y in changed {
+        let mut covered = 0;
+        for (x, (old, new)) in (0..).zip(row(shown, *y).iter().zip(row(next, *y))) {
+            if x < covered {
+                continue;
+            }
+            covered = x + columns_of(new);
+            if old != new {
+                changes.push((x, *y, new));
+            }
+        }
+    }
+    changes
 }
 
 fn row_hash(buffer: &Buffer, y: u16) -> u64 {
@@ -138,13 +165,15 @@ fn apply(buffer: &mut Buffer, shift: Shift) {
 
 // What is left of a wide character after half of it was overwritten differs between terminals:
 // a row that had one and changes is written whole.
-fn forget_wide_rows(shown: &mut Buffer, next: &Buffer) {
-    let width = usize::from(next.area.width).max(1);
-    let rows = shown.content.chunks_mut(width);
-    for (old, new) in rows.zip(next.content.chunks(width)) {
-        let wide = |cell: &Cell| !cell.symbol().is_ascii() && columns_of(cell) > 1;
-        if old != new && old.iter().any(wide) {
-            for cell in old {
+fn forget_wide_rows(shown: &mut Buffer, changed: &[u16]) {
+    let width = usize::from(shown.area.width);
+    for y in changed {
+        let start = usize::from(*y) * width;
+        let Some(cells) = shown.content.get_mut(start..start + width) else {
+            continue;
+        };
+        if cells.iter().any(|cell| columns_of(cell) > 1) {
+            for cell in cells {
                 cell.set_symbol("\u{10FFFD}");
             }
         }
@@ -152,7 +181,11 @@ fn forget_wide_rows(shown: &mut Buffer, next: &Buffer) {
 }
 
 fn columns_of(cell: &Cell) -> u16 {
-    cell.symbol().width().max(1) as u16
+    let symbol = cell.symbol();
+    if symbol.len() == 1 {
+        return 1;
+    }
+    symbol.width().max(1) as u16
 }
 
 /// Counts the blank changes without colour that follow each other in one row.

@@ -3,7 +3,7 @@
 //! Every text goes through [`text::harmless`] here, so that no screen can forget it; also that of
 //! a library's widget, which takes its lines from [`Canvas::line`].
 
-use super::text::{self, is_plain};
+use super::text::{self, is_single};
 use super::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -74,33 +74,34 @@ impl Canvas<'_> {
         let content = text::harmless(content);
         let content = text::fit(&content, usize::from(row.width));
         let style = whole(style);
-        let plain = self.put_plain(row, &content, style);
-        let rest = content.get(usize::from(plain)..).unwrap_or_default();
+        let (used, rest) = self.put_singles(row, &content, style);
         if rest.is_empty() {
-            return plain;
+            return used;
         }
-        let columns = usize::from(row.width - plain);
+        let columns = usize::from(row.width - used);
         let (end, _) = self
             .buffer
-            .set_stringn(row.x + plain, row.y, rest, columns, style);
+            .set_stringn(row.x + used, row.y, rest, columns, style);
         end - row.x
     }
 
     /// Writes the letters of a text that are a column each without looking for graphemes, which
     /// is what most of a frame would be spent on. The last of them is left out when something
-    /// follows that may combine with it. Returns the columns used.
-    fn put_plain(&mut self, row: Rect, content: &str, style: Style) -> u16 {
-        let mut plain = content.bytes().take_while(|byte| is_plain(*byte)).count();
-        if plain < content.len() {
-            plain = plain.saturating_sub(1);
-        }
-        let plain = (plain as u16).min(row.width);
-        for (at, letter) in content.chars().take(usize::from(plain)).enumerate() {
-            if let Some(cell) = self.buffer.cell_mut((row.x + at as u16, row.y)) {
+    /// follows that may combine with it. Returns the columns used, and what is left to write.
+    fn put_singles<'t>(&mut self, row: Rect, content: &'t str, style: Style) -> (u16, &'t str) {
+        let mut used = 0;
+        let mut letters = content.char_indices().peekable();
+        while let Some((at, letter)) = letters.next() {
+            let combines = letters.peek().is_some_and(|(_, next)| !is_single(*next));
+            if !is_single(letter) || combines {
+                return (used, content.get(at..).unwrap_or_default());
+            }
+            if let Some(cell) = self.buffer.cell_mut((row.x + used, row.y)) {
                 cell.set_char(letter).set_style(style);
             }
+            used += 1;
         }
-        plain
+        (used, "")
     }
 
     /// Writes text at the right of a row, cut with `…`; returns the columns used.

@@ -45,6 +45,12 @@ pub(super) fn is_plain(byte: u8) -> bool {
     (b' '..0x7f).contains(&byte)
 }
 
+/// Returns whether a character is safe, one column wide, and no part of a longer grapheme unless
+/// something that combines follows it: ASCII, arrows, and what boxes, bars and marks are drawn with.
+pub(super) fn is_single(c: char) -> bool {
+    matches!(c, ' '..='~' | '·' | '…' | '\u{2190}'..='\u{21ff}' | '\u{2500}'..='\u{25cf}')
+}
+
 /// Returns the text with everything that could steer a terminal made visible.
 pub fn harmless(text: &str) -> Cow<'_, str> {
     let clean = text.bytes().all(is_plain) || text.chars().all(|c| safe_glyph(c) == Some(c));
@@ -78,6 +84,8 @@ pub fn document_line(text: &str) -> Cow<'_, str> {
 pub fn width(text: &str) -> usize {
     if text.bytes().all(is_plain) {
         text.len()
+    } else if text.chars().all(is_single) {
+        text.chars().count()
     } else {
         text.graphemes(true).map(UnicodeWidthStr::width).sum()
     }
@@ -85,6 +93,18 @@ pub fn width(text: &str) -> usize {
 
 /// Returns the longest beginning that takes at most `columns` columns.
 pub fn beginning(text: &str, columns: usize) -> &str {
+    // Nothing combines up to the cut when what follows the cut does not either.
+    let mut letters = text.char_indices();
+    match letters
+        .by_ref()
+        .take(columns)
+        .all(|(_, c)| is_single(c))
+        .then(|| letters.next())
+    {
+        Some(Some((at, next))) if is_single(next) => return text.get(..at).unwrap_or_default(),
+        Some(None) => return text,
+        Some(Some(_)) | None => {}
+    }
     let mut used = 0;
     for (at, grapheme) in text.grapheme_indices(true) {
         used += grapheme.width();
@@ -237,6 +257,23 @@ mod tests {
     fn scrolling_right_through_a_wide_character_keeps_columns() {
         assert_eq!(after_columns("aゲb", 2), " b");
         assert_eq!(after_columns("aゲb", 3), "b");
+    }
+
+    #[test]
+    fn single_characters_are_a_column_and_a_grapheme_each() {
+        let singles: String = (' '..='\u{ffff}').filter(|c| is_single(*c)).collect();
+        assert_eq!(singles.graphemes(true).count(), singles.chars().count());
+        assert!(singles.graphemes(true).all(|one| one.width() == 1));
+        assert_eq!(harmless(&singles), singles);
+    }
+
+    #[test]
+    fn letter_is_not_cut_from_what_combines_with_it() {
+        assert_eq!(beginning("abe\u{301}d", 3), "abe\u{301}");
+        assert_eq!(beginning("abe\u{301}d", 2), "ab");
+        assert_eq!(beginning("ab", 2), "ab");
+        assert_eq!(beginning("─│·ab", 2), "─│");
+        assert_eq!(width("─│·e\u{301}b"), 5);
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub(super) struct Term {
 
 #[derive(Clone, Debug)]
 enum What {
+    /// Lower-case text to be found as it is.
+    Text(Box<str>),
     Pattern(Regex),
     Health(Vec<Health>),
     Sync(Vec<SyncStatus>),
@@ -86,7 +88,7 @@ impl Term {
             let operator = rest.next()?;
             is_word.then(|| (field.to_ascii_lowercase(), operator, rest.as_str()))
         });
-        let text = || Some(What::Pattern(pattern(body)));
+        let text = || Some(what_of_text(body));
         let mut negated = negated;
         let what = match typed {
             // An address such as `http://…` or an image such as `nginx:1.27` is text.
@@ -107,6 +109,17 @@ impl Term {
         matches!(self.what, What::Younger(_) | What::Older(_))
     }
 
+    /// Returns whether all that matches this term also matches `other`, as far as that is easily
+    /// told: `gues` after `gue`.
+    pub(super) fn narrows(&self, other: &Self) -> bool {
+        match (&self.what, &other.what) {
+            (What::Text(own), What::Text(wider)) => {
+                !self.negated && !other.negated && own.contains(&**wider)
+            }
+            (_, _) => false,
+        }
+    }
+
     pub(super) fn matches(&self, row: &Row, haystack: &str, now: DateTime<Utc>) -> bool {
         self.negated != self.what.holds(row, haystack, now)
     }
@@ -115,6 +128,7 @@ impl Term {
 impl What {
     fn holds(&self, row: &Row, haystack: &str, now: DateTime<Utc>) -> bool {
         match self {
+            Self::Text(text) => haystack.contains(&**text),
             Self::Pattern(pattern) => pattern.is_match(haystack),
             Self::Health(wanted) => row.health().is_some_and(|health| wanted.contains(&health)),
             Self::Sync(wanted) => row
@@ -323,10 +337,21 @@ fn by_age(operator: char, value: &str) -> Result<Option<What>, FilterProblem> {
     }))
 }
 
-fn pattern(text: &str) -> Regex {
+/// Text without the signs of regular expressions is found several times faster as text.
+fn what_of_text(text: &str) -> What {
     let lower = text.to_lowercase();
-    Regex::new(&lower)
-        .or_else(|_| Regex::new(&regex::escape(&lower)))
+    if lower.contains([
+        '\\', '.', '+', '*', '?', '(', ')', '|', '[', ']', '{', '}', '^', '$',
+    ]) {
+        What::Pattern(pattern(&lower))
+    } else {
+        What::Text(lower.into())
+    }
+}
+
+fn pattern(lower: &str) -> Regex {
+    Regex::new(lower)
+        .or_else(|_| Regex::new(&regex::escape(lower)))
         .unwrap_or_else(|_| empty_pattern())
 }
 

@@ -6,7 +6,7 @@
 use super::accept::Form;
 use super::call::{self, Call};
 use super::error::ApiError;
-use super::store::{Expired, Key, Snapshot, Stored};
+use super::store::{Expired, Found, Key, Stored, Wanted};
 use super::table;
 use axum::response::Response;
 use base64::Engine;
@@ -142,24 +142,12 @@ pub(super) fn page(call: &Call) -> Result<Page, ApiError> {
     let limit = call.query.number("limit")?.unwrap_or(0).max(0);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let token = call.query.text("continue").map(Token::decode).transpose()?;
-    let snapshot = snapshot(call, token.as_ref())?;
-    let after = token.map(|token| token.after);
-    let mut matching = snapshot
+    let found = find(call, token.as_ref(), limit, &|object| {
+        selector.matches(object)
+    })?;
+    let (snapshot, remaining) = (found.snapshot, found.remaining);
+    let next = snapshot
         .objects
-        .into_iter()
-        .filter(|object| after.as_ref().is_none_or(|after| object.key > *after))
-        .filter(|object| selector.matches(object));
-    if limit == 0 {
-        return Ok(Page {
-            objects: matching.collect(),
-            version: snapshot.version,
-            next: None,
-            remaining: None,
-        });
-    }
-    let objects: Vec<Arc<Stored>> = matching.by_ref().take(limit).collect();
-    let remaining = matching.count();
-    let next = objects
         .last()
         .filter(|_| remaining > 0)
         .map(|last| Token {
@@ -168,7 +156,7 @@ pub(super) fn page(call: &Call) -> Result<Page, ApiError> {
         })
         .map(|token| token.encode());
     Ok(Page {
-        objects,
+        objects: snapshot.objects,
         version: snapshot.version,
         next,
         // Upstream does not count what a selector would leave out.
@@ -176,7 +164,12 @@ pub(super) fn page(call: &Call) -> Result<Page, ApiError> {
     })
 }
 
-fn snapshot(call: &Call, token: Option<&Token>) -> Result<Snapshot, ApiError> {
+fn find(
+    call: &Call,
+    token: Option<&Token>,
+    limit: usize,
+    picks: &dyn Fn(&Stored) -> bool,
+) -> Result<Found, ApiError> {
     let store = &call.core.store;
     let version = match token {
         Some(token) => Some(token.version),
@@ -185,8 +178,14 @@ fn snapshot(call: &Call, token: Option<&Token>) -> Result<Snapshot, ApiError> {
     if let Some(version) = version.filter(|version| *version > store.version()) {
         return Err(too_large(version, store.version()));
     }
+    let wanted = Wanted {
+        namespace: &call.path.namespace,
+        at: version,
+        after: token.map(|token| &token.after),
+        limit,
+    };
     store
-        .snapshot(&call.kind.shelf(), &call.path.namespace, version)
+        .find(&call.kind.shelf(), wanted, picks)
         .map_err(|Expired { oldest }| {
             if token.is_some() {
                 return ApiError::expired(

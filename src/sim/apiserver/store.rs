@@ -234,19 +234,76 @@ impl Shelf {
     }
 }
 
+/// A page of a resource's objects.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    /// All when empty.
+    pub(super) namespace: &'a str,
+    /// The version to show; the present one when absent.
+    pub(super) at: Option<u64>,
+    /// The last key of the page before.
+    pub(super) after: Option<&'a Key>,
+    /// 0 for all.
+    pub(super) limit: usize,
+}
+
+/// What was found of what was [`Wanted`].
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) snapshot: Snapshot,
+    /// How many more there are behind the page.
+    pub(super) remaining: usize,
+}
+
 impl Contents {
-    fn range<'a>(&'a self, namespace: &str) -> Box<dyn Iterator<Item = &'a Arc<Stored>> + 'a> {
-        if namespace.is_empty() {
-            return Box::new(self.objects.values());
-        }
-        let start = Key::new(namespace, "");
-        let wanted: Box<str> = namespace.into();
-        Box::new(
-            self.objects
-                .range((Bound::Included(start), Bound::Unbounded))
-                .take_while(move |(key, _)| key.namespace == wanted)
-                .map(|(_, object)| object),
-        )
+    fn range<'a>(
+        &'a self,
+        namespace: &str,
+        after: Option<&Key>,
+    ) -> impl Iterator<Item = &'a Arc<Stored>> + use<'a> {
+        let start = match after {
+            Some(after) if *after.namespace >= *namespace => Bound::Excluded(after.clone()),
+            Some(_) | None => Bound::Included(Key::new(namespace, "")),
+        };
+        let wanted: Option<Box<str>> = (!namespace.is_empty()).then(|| namespace.into());
+        self.objects
+            .range((start, Bound::Unbounded))
+            .take_while(move |(key, _)| wanted.as_ref().is_none_or(|one| key.namespace == *one))
+            .map(|(_, object)| object)
+    }
+
+    /// Picks a page; only its objects are touched, the others are counted.
+    fn page(
+        &self,
+        wanted: Wanted<'_>,
+        picks: &dyn Fn(&Stored) -> bool,
+    ) -> (Vec<Arc<Stored>>, usize) {
+        let undone = wanted.at.map(|version| self.undone(version));
+        let limit = if wanted.limit == 0 {
+            usize::MAX
+        } else {
+            wanted.limit
+        };
+        let undone = match undone.filter(|undone| !undone.is_empty()) {
+            None => {
+                let found = self.range(wanted.namespace, wanted.after);
+                return split(found.filter(|object| picks(object)), limit);
+            }
+            Some(undone) => undone,
+        };
+        let older = undone.values().copied().flatten();
+        let in_page = |object: &&Arc<Stored>| {
+            (wanted.namespace.is_empty() || *object.key.namespace == *wanted.namespace)
+                && wanted.after.is_none_or(|after| object.key > *after)
+        };
+        let mut objects: Vec<&Arc<Stored>> = self
+            .range(wanted.namespace, wanted.after)
+            .filter(|object| !undone.contains_key(&object.key))
+            .chain(older.filter(in_page))
+            .filter(|object| picks(object))
+            .collect();
+        objects.sort_by(|a, b| a.key.cmp(&b.key));
+        split(objects.into_iter(), limit)
     }
 
     /// Returns what must be put in the place of present objects to get the state at `version`.
@@ -263,25 +320,6 @@ impl Contents {
         undone
     }
 
-    fn at_version(&self, namespace: &str, version: u64) -> Vec<Arc<Stored>> {
-        let undone = self.undone(version);
-        if undone.is_empty() {
-            return self.range(namespace).map(Arc::clone).collect();
-        }
-        let mut objects: Vec<Arc<Stored>> =
-            self.range(namespace)
-                .filter(|object| !undone.contains_key(&object.key))
-                .chain(
-                    undone.values().copied().flatten().filter(|object| {
-                        namespace.is_empty() || *object.key.namespace == *namespace
-                    }),
-                )
-                .map(Arc::clone)
-                .collect();
-        objects.sort_by(|a, b| a.key.cmp(&b.key));
-        objects
-    }
-
     fn record(&mut self, event: Event, limits: LogLimits) {
         self.log_bytes += event.weight();
         self.log.push_back(Arc::new(event));
@@ -295,6 +333,14 @@ impl Contents {
             self.dropped = oldest.object.version;
         }
     }
+}
+
+fn split<'a>(
+    mut found: impl Iterator<Item = &'a Arc<Stored>>,
+    limit: usize,
+) -> (Vec<Arc<Stored>>, usize) {
+    let page = found.by_ref().take(limit).map(Arc::clone).collect();
+    (page, found.count())
 }
 
 /// All shelves and the counter of changes.
@@ -353,23 +399,36 @@ impl Store {
         namespace: &str,
         at: Option<u64>,
     ) -> Result<Snapshot, Expired> {
+        let wanted = Wanted {
+            namespace,
+            at,
+            after: None,
+            limit: 0,
+        };
+        let found = self.find(resource, wanted, &|_| true)?;
+        Ok(found.snapshot)
+    }
+
+    /// Reads the objects of a page that `picks` picks.
+    pub(super) fn find(
+        &self,
+        resource: &str,
+        wanted: Wanted<'_>,
+        picks: &dyn Fn(&Stored) -> bool,
+    ) -> Result<Found, Expired> {
         let shelf = self.shelf(resource);
         let contents = shelf.read();
-        let Some(version) = at else {
-            // Read under the shelf's lock: no change of this shelf can be numbered meanwhile.
-            return Ok(Snapshot {
-                objects: contents.range(namespace).map(Arc::clone).collect(),
-                version: self.version(),
-            });
-        };
-        if version < contents.dropped {
+        if wanted.at.is_some_and(|version| version < contents.dropped) {
             return Err(Expired {
                 oldest: contents.dropped,
             });
         }
-        Ok(Snapshot {
-            objects: contents.at_version(namespace, version),
-            version,
+        let (objects, remaining) = contents.page(wanted, picks);
+        // Read under the shelf's lock: no change of this shelf can be numbered meanwhile.
+        let version = wanted.at.unwrap_or_else(|| self.version());
+        Ok(Found {
+            snapshot: Snapshot { objects, version },
+            remaining,
         })
     }
 
