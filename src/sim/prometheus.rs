@@ -7,6 +7,7 @@
 mod alertmanager;
 mod drive;
 pub mod exposition;
+pub mod histogram;
 mod http;
 pub mod labels;
 pub mod matcher;
@@ -28,7 +29,7 @@ use alertmanager::Alertmanager;
 use chrono::{DateTime, Utc};
 use exposition::Metadata;
 use labels::Labels;
-use promql::Outcome;
+use promql::{Outcome, Sample};
 use rules::Group;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -67,12 +68,12 @@ impl Prometheus {
         }))
     }
 
-    /// Stores one sample, for backfilling; returns whether it was taken.
+    /// Stores one sample, a number or a native histogram, for backfilling; returns whether it was taken.
     ///
     /// A sample is refused when its series already has a younger one, or there are too many series.
     /// `__name__` is one of the labels.
-    pub fn append(&self, labels: &[(&str, &str)], at_ms: i64, value: f64) -> bool {
-        let taken = write(&self.0.store).append(&Labels::of(labels), at_ms, value);
+    pub fn append(&self, labels: &[(&str, &str)], at_ms: i64, sample: impl Into<Sample>) -> bool {
+        let taken = write(&self.0.store).append(&Labels::of(labels), at_ms, sample);
         matches!(taken, Appended::NewSeries | Appended::Taken)
     }
 

@@ -43,6 +43,13 @@ pub fn query_result(data: &Value, grid: Option<Grid>) -> Result<QueryResult, Str
     }
 }
 
+/// Returns whether there are native histograms in the `data` of a query.
+pub fn has_histograms(data: &Value) -> bool {
+    let keys = ["histogram", "histograms"];
+    let mut series = data.get("result").into_iter().flat_map(items);
+    series.any(|one| keys.iter().any(|key| one.get(key).is_some()))
+}
+
 /// Reads a list of texts: label names, label values.
 pub fn texts(data: &Value) -> Vec<Text> {
     items(data)
@@ -176,12 +183,14 @@ mod tests {
             (Some(1e-9), Some(7.0))
         );
         assert_eq!(samples[0].at.timestamp_millis(), 1_500);
+        assert!(has_histograms(&vector));
 
         let scalar = json!({"resultType": "scalar", "result": [1, "2"]});
         assert!(matches!(
             query_result(&scalar, None),
             Ok(QueryResult::Scalar(_))
         ));
+        assert!(!has_histograms(&scalar));
         let odd = json!({"resultType": "tensor", "result": []});
         assert!(query_result(&odd, None).is_err());
     }

@@ -2,7 +2,7 @@
 
 use super::endpoint::Question;
 use super::{SCRAPE, Server, real};
-use crate::api::convert::metric::query_result;
+use crate::api::convert::metric::{has_histograms, query_result};
 use crate::domain::metric::{Grid, QueryAnswer, QueryError, split_position};
 use crate::domain::object::Text;
 use crate::domain::status::Freshness;
@@ -339,13 +339,19 @@ pub(super) async fn range(
     answer_of(expr, &data, Some(grid), notes, session.now())
 }
 
+/// What a number means where the server sent a native histogram.
+const COUNTED: &str = "native histograms are shown by their count; ask for histogram_sum(…), histogram_avg(…) or histogram_quantile(…) of them";
+
 fn answer_of(
     expr: &str,
     data: &Value,
     grid: Option<Grid>,
-    notes: Vec<Text>,
+    mut notes: Vec<Text>,
     at: DateTime<Utc>,
 ) -> Result<QueryAnswer, QueryError> {
+    if has_histograms(data) {
+        notes.push(COUNTED.into());
+    }
     let result = query_result(data, grid).map_err(|sentence| QueryError {
         message: sentence.into(),
         position: None,

@@ -11,7 +11,7 @@ mod series;
 
 use super::labels::{Label, Labels};
 use super::matcher::Matcher;
-use super::promql::{Sampled, Source};
+use super::promql::{Sample, Sampled, Source};
 use index::Index;
 use series::Series;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -71,13 +71,14 @@ impl Store {
         }
     }
 
-    /// Adds a sample to a series, which is made if need be.
-    pub fn append(&mut self, labels: &Labels, at: i64, value: f64) -> Appended {
+    /// Adds a sample to a series, which is made if need be; a series may mix numbers and histograms.
+    pub fn append(&mut self, labels: &Labels, at: i64, sample: impl Into<Sample>) -> Appended {
+        let sample = sample.into();
         if let Some(id) = self.by_labels.get(labels) {
             let taken = self
                 .series
                 .get_mut(id)
-                .is_some_and(|series| series.append(at, value));
+                .is_some_and(|series| series.append(at, sample));
             return if taken {
                 Appended::Taken
             } else {
@@ -91,7 +92,7 @@ impl Store {
         let id = self.next;
         self.next = self.next.wrapping_add(1);
         let mut series = Series::new(labels.clone());
-        series.append(at, value);
+        series.append(at, sample);
         self.index.insert(id, &labels);
         self.by_labels.insert(labels, id);
         self.series.insert(id, series);
@@ -173,7 +174,7 @@ impl Source for Store {
     fn select(&self, matchers: &[Matcher], from: i64, to: i64) -> Vec<Sampled> {
         self.found(matchers)
             .map(|series| series.samples(from, to))
-            .filter(|sampled| !sampled.times.is_empty())
+            .filter(|sampled| sampled.count() > 0)
             .collect()
     }
 }
@@ -189,6 +190,7 @@ fn share(texts: &mut HashSet<Arc<str>>, text: &Arc<str>) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::prometheus::histogram::{Histogram, ResetHint};
     use crate::sim::prometheus::matcher::Comparison;
 
     fn labels(number: i64) -> Labels {
@@ -212,6 +214,32 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].values, values);
         assert_eq!(found[0].times[999], 999 * 15_000 + 999 % 7);
+    }
+
+    #[test]
+    fn a_series_may_mix_numbers_and_histograms() {
+        let mut store = Store::new(1);
+        let histogram = |count: i32| Histogram {
+            count: f64::from(count),
+            hint: ResetHint::NotReset,
+            ..Histogram::default()
+        };
+        store.append(&labels(1), 10, 1.0);
+        store.append(&labels(1), 20, histogram(2));
+        store.append(&labels(1), 30, 3.0);
+        store.append(&labels(1), 40, histogram(4));
+
+        let late = store.append(&labels(1), 40, 4.0);
+        let found = store.select(&by_name(), 20, 40);
+        store.forget_before(35);
+
+        assert_eq!(late, Appended::OutOfOrder);
+        assert_eq!(found[0].times, [30]);
+        let times: Vec<_> = found[0].histograms.iter().map(|(at, _)| *at).collect();
+        assert_eq!(times, [20, 40]);
+        // What came between the two is not known, so they have to be compared.
+        assert_eq!(found[0].histograms[1].1.hint, ResetHint::Unknown);
+        assert_eq!((store.size().samples, store.size().oldest), (1, Some(40)));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Compares what came out with what should have.
 
+use super::native;
 use super::script::{Evaluation, Expected};
 use std::collections::BTreeMap;
 use tiphys::sim::prometheus::labels::Labels;
-use tiphys::sim::prometheus::promql::{Outcome, Row, Value, is_absent};
+use tiphys::sim::prometheus::promql::{Outcome, Row, Sample, Value};
 
 /// Sorts out refusals; `None` when one was expected and came.
 pub(super) fn refusal(
@@ -25,7 +26,13 @@ pub(super) fn remarks(evaluation: &Evaluation, outcome: &Outcome) -> Result<(), 
     }
     let warned = !outcome.annotations.warnings().is_empty();
     let informed = !outcome.annotations.infos().is_empty();
-    if (warned, informed) == (evaluation.warns, evaluation.informs) {
+    let said = |text: &String| {
+        let warnings = outcome.annotations.warnings();
+        warnings.contains(text) || outcome.annotations.infos().contains(text)
+    };
+    if (warned, informed) == (evaluation.warns, evaluation.informs)
+        && evaluation.remarks.iter().all(said)
+    {
         return Ok(());
     }
     Err(format!(
@@ -51,10 +58,7 @@ pub(super) fn instant(evaluation: &Evaluation, value: &Value, step: usize) -> Re
             }
         }
         (Value::Vector(rows), expected) => {
-            let rows: Vec<&Row> = rows
-                .iter()
-                .filter(|row| !is_absent(row.values[step]))
-                .collect();
+            let rows: Vec<&Row> = rows.iter().filter(|row| row.is_there(step)).collect();
             if rows.len() != expected.len() {
                 return Err(format!(
                     "{} series, expected {}: {rows:?}",
@@ -70,7 +74,8 @@ pub(super) fn instant(evaluation: &Evaluation, value: &Value, step: usize) -> Re
                     rows.iter().find(|row| row.labels == *labels)
                 };
                 let found = found.ok_or_else(|| format!("no series {labels} here: {rows:?}"))?;
-                near(found.values[step], wanted).map_err(|error| format!("{labels}: {error}"))?;
+                alike(found.sample(step).as_ref(), Some(wanted))
+                    .map_err(|error| format!("{labels}: {error}"))?;
             }
             Ok(())
         }
@@ -79,24 +84,20 @@ pub(super) fn instant(evaluation: &Evaluation, value: &Value, step: usize) -> Re
     }
 }
 
-fn single(expected: &Expected) -> Result<(&Labels, f64), String> {
+fn single(expected: &Expected) -> Result<(&Labels, &Sample), String> {
     match expected {
         Expected::Series(labels, values) => match values.as_slice() {
-            [Some(value)] => Ok((labels, *value)),
+            [Some(value)] => Ok((labels, value)),
             _ => Err("not one value".into()),
         },
         Expected::Number(_) | Expected::Text(_) => Err("expected a scalar or text".into()),
-        Expected::Foreign => Err("native histogram".into()),
     }
 }
 
 /// Compares all steps.
 pub(super) fn range(evaluation: &Evaluation, value: &Value) -> Result<(), String> {
     let rows = match value {
-        Value::Scalar(values) => vec![Row {
-            labels: Labels::default(),
-            values: values.clone(),
-        }],
+        Value::Scalar(values) => vec![Row::floats(Labels::default(), values.clone())],
         Value::Vector(rows) => rows.clone(),
         Value::Text(_) | Value::Matrix(_) => return Err("no range".into()),
     };
@@ -104,9 +105,7 @@ pub(super) fn range(evaluation: &Evaluation, value: &Value) -> Result<(), String
     for line in &evaluation.expected {
         match line {
             Expected::Series(labels, values) => expected.insert(labels, values),
-            Expected::Number(_) | Expected::Text(_) | Expected::Foreign => {
-                return Err("native histogram".into());
-            }
+            Expected::Number(_) | Expected::Text(_) => return Err("no series".into()),
         };
     }
     if rows.len() != expected.len() {
@@ -120,24 +119,27 @@ pub(super) fn range(evaluation: &Evaluation, value: &Value) -> Result<(), String
         let wanted = expected
             .get(&row.labels)
             .ok_or_else(|| format!("unexpected series {}", row.labels))?;
-        for (step, value) in row.values.iter().enumerate() {
-            match wanted.get(step).copied().flatten() {
-                None if is_absent(*value) => {}
-                Some(wanted) if !is_absent(*value) => near(*value, wanted)
-                    .map_err(|error| format!("{} step {step}: {error}", row.labels))?,
-                wanted => {
-                    return Err(format!(
-                        "{} step {step}: {value}, expected {wanted:?}",
-                        row.labels
-                    ));
-                }
-            }
+        for step in 0..row.values.len() {
+            let wanted = wanted.get(step).and_then(Option::as_ref);
+            alike(row.sample(step).as_ref(), wanted)
+                .map_err(|error| format!("{} step {step}: {error}", row.labels))?;
         }
     }
     Ok(())
 }
 
-fn near(found: f64, wanted: f64) -> Result<(), String> {
+fn alike(found: Option<&Sample>, wanted: Option<&Sample>) -> Result<(), String> {
+    match (found, wanted) {
+        (None, None) => Ok(()),
+        (Some(Sample::Float(found)), Some(Sample::Float(wanted))) => near(*found, *wanted),
+        (Some(Sample::Histogram(found)), Some(Sample::Histogram(wanted))) => {
+            native::near(found, wanted)
+        }
+        _ => Err(format!("{found:?}, expected {wanted:?}")),
+    }
+}
+
+pub(super) fn near(found: f64, wanted: f64) -> Result<(), String> {
     let difference = (found - wanted).abs();
     let size = (found.abs() + wanted.abs()).min(f64::MAX);
     let equal = found.total_cmp(&wanted).is_eq()

@@ -1,8 +1,9 @@
 //! Reads the test scripts (`promql/promqltest/README.md`).
 
+use super::native;
 use tiphys::sim::prometheus::labels::Labels;
 use tiphys::sim::prometheus::number::{parse_duration, parse_value};
-use tiphys::sim::prometheus::promql::{ABSENT, parse_selector};
+use tiphys::sim::prometheus::promql::{ABSENT, Sample, parse_selector};
 use tiphys::sim::prometheus::store::Store;
 
 /// What a script says to do.
@@ -14,9 +15,9 @@ pub(super) enum Command {
 
 /// A series to store.
 pub(super) struct Loaded {
-    labels: Labels,
-    step: i64,
-    values: Vec<Option<f64>>,
+    pub(super) labels: Labels,
+    pub(super) step: i64,
+    pub(super) values: Vec<Option<Sample>>,
 }
 
 /// A query and what has to come out.
@@ -27,6 +28,8 @@ pub(super) struct Evaluation {
     pub(super) fails: bool,
     pub(super) warns: bool,
     pub(super) informs: bool,
+    /// Remarks that have to be among them.
+    pub(super) remarks: Vec<String>,
     /// Nothing is said about remarks.
     pub(super) ordered: bool,
     pub(super) expected: Vec<Expected>,
@@ -41,9 +44,7 @@ pub(super) enum When {
 pub(super) enum Expected {
     Number(f64),
     Text(String),
-    Series(Labels, Vec<Option<f64>>),
-    /// Something that this engine has no words for, such as a native histogram.
-    Foreign,
+    Series(Labels, Vec<Option<Sample>>),
 }
 
 /// Reads a script.
@@ -70,8 +71,11 @@ pub(super) fn read(text: &str) -> Vec<Command> {
         if line == "clear" {
             commands.push(Command::Clear);
         } else if let Some(step) = line.strip_prefix("load") {
-            let step = step.trim_start_matches("_with_nhcb");
-            commands.push(Command::Load(loaded(step, &block)));
+            let mut series = loaded(step.trim_start_matches("_with_nhcb"), &block);
+            if step.starts_with("_with_nhcb") {
+                series.extend(native::of_classic(&series));
+            }
+            commands.push(Command::Load(series));
         } else {
             commands.push(Command::Eval(evaluation(number, line, &block)));
         }
@@ -88,7 +92,7 @@ pub(super) fn load(store: &mut Store, series: &[Loaded]) {
     for one in series {
         for (number, value) in (0..).zip(&one.values) {
             if let Some(value) = value {
-                store.append(&one.labels, number * one.step, *value);
+                store.append(&one.labels, number * one.step, value.clone());
             }
         }
     }
@@ -118,10 +122,10 @@ fn loaded(step: &str, block: &[String]) -> Vec<Loaded> {
 }
 
 /// Splits `metric{labels} values…`.
-fn series(line: &str) -> (Labels, Vec<Option<f64>>) {
+fn series(line: &str) -> (Labels, Vec<Option<Sample>>) {
     let end = if let Some(open) = line
         .find('{')
-        .filter(|open| !line.split_at(*open).0.contains(' '))
+        .filter(|open| !line.split_at(*open).0.contains([' ', '\t']))
     {
         open + closing_brace(line.split_at(open).1)
     } else {
@@ -161,19 +165,13 @@ fn labels(metric: &str) -> Labels {
 }
 
 /// Expands `1 2+3x4 _ _x2 stale {{…}}`.
-fn sequence(text: &str) -> Vec<Option<f64>> {
+fn sequence(text: &str) -> Vec<Option<Sample>> {
     let mut values = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
         if rest.starts_with("{{") {
-            let mut end = rest.find("}}").map_or(rest.len(), |end| end + 2);
-            let after = rest.split_at(end).1;
-            if after.starts_with(['+', '-']) {
-                end += after.find("}}").map_or(0, |more| more + 2);
-            }
-            let (times, after) = first_word(rest.split_at(end).1);
-            let times = times.strip_prefix('x').and_then(|times| times.parse().ok());
-            values.extend(vec![None; times.map_or(1, |times: usize| times + 1)]);
+            let (histograms, after) = native::sequence(rest);
+            values.extend(histograms);
             rest = after;
             continue;
         }
@@ -191,9 +189,9 @@ fn first_word(text: &str) -> (&str, &str) {
     (word, rest.trim_start())
 }
 
-fn item(text: &str, values: &mut Vec<Option<f64>>) {
+fn item(text: &str, values: &mut Vec<Option<Sample>>) {
     if text == "stale" {
-        values.push(Some(ABSENT));
+        values.push(Some(ABSENT.into()));
         return;
     }
     if let Some(times) = text.strip_prefix('_') {
@@ -204,8 +202,8 @@ fn item(text: &str, values: &mut Vec<Option<f64>>) {
         return;
     }
     // Not a hexadecimal number: `0x59` is zero sixty times.
-    if let Ok(value) = text.parse() {
-        values.push(Some(value));
+    if let Ok(value) = text.parse::<f64>() {
+        values.push(Some(value.into()));
         return;
     }
     let (item, times) = text
@@ -223,7 +221,7 @@ fn item(text: &str, values: &mut Vec<Option<f64>>) {
     let delta = parse_value(delta).unwrap_or_else(|| panic!("no value: {text}"));
     let mut value = start;
     for _ in 0..=times {
-        values.push(Some(value));
+        values.push(Some(value.into()));
         value += delta;
     }
 }
@@ -236,6 +234,10 @@ fn evaluation(line: usize, text: &str, block: &[String]) -> Evaluation {
             .iter()
             .any(|line| line.starts_with(&format!("expect {word}")))
     };
+    let remarks = block.iter().filter_map(|line| {
+        let (_, text) = line.strip_prefix("expect")?.split_once("msg:")?;
+        Some(text.trim().to_owned())
+    });
     let expected = block
         .iter()
         .filter(|line| !line.starts_with("expect"))
@@ -247,6 +249,7 @@ fn evaluation(line: usize, text: &str, block: &[String]) -> Evaluation {
         fails: verb == "eval_fail" || expectation("fail"),
         warns: verb == "eval_warn" || expectation("warn"),
         informs: verb == "eval_info" || expectation("info"),
+        remarks: remarks.collect(),
         ordered: verb == "eval_ordered" || expectation("ordered"),
         expected: expected.collect(),
     }
@@ -272,9 +275,6 @@ fn when(text: &str) -> (When, &str) {
 }
 
 fn expected(line: &str) -> Expected {
-    if line.contains("{{") {
-        return Expected::Foreign;
-    }
     if let Some(number) = parse_value(line) {
         return Expected::Number(number);
     }

@@ -4,6 +4,7 @@ use super::asking::{BEGIN, Bed, answered, ask, encoded};
 use axum::body::Body;
 use http::{Method, Request};
 use serde_json::{Value, json};
+use tiphys::sim::prometheus::histogram::{Buckets, Histogram};
 
 fn with_counter() -> Bed {
     let bed = Bed::new();
@@ -179,4 +180,42 @@ async fn remarks_come_with_the_result() {
         json!(["PromQL warning: quantile value should be between 0 and 1, got 2"])
     );
     assert_eq!(body["data"]["result"][0]["value"][1], json!("+Inf"));
+}
+
+/// Returns a histogram of one observation in (0.5, 1] and so many in (1, 2].
+fn histogram(count: f64) -> Histogram {
+    Histogram {
+        count: 1.0 + count,
+        sum: 0.75 + 1.5 * count,
+        positive: Buckets::run(0, &[1.0, count]),
+        ..Histogram::default()
+    }
+}
+
+#[tokio::test]
+async fn native_histograms_are_answered_and_recorded() {
+    let bed = Bed::new();
+    let rules = "groups: [{name: g, rules: [{record: sum:wait, expr: sum(wait)}]}]";
+    bed.prometheus.load_rules("r.yml", rules).expect("a rule");
+    for pod in ["a", "b"] {
+        let labels = [("__name__", "wait"), ("pod", pod)];
+        assert!(bed.prometheus.append(&labels, BEGIN * 1000, histogram(3.0)));
+    }
+
+    bed.turns(1).await;
+    let recorded = bed.get("/api/v1/query?query=sum:wait").await;
+    let wait = encoded("wait{pod=\"a\"}");
+    let range = format!("/api/v1/query_range?query={wait}&start={BEGIN}&end={BEGIN}&step=15");
+    let range = bed.get(&range).await;
+    let median = bed.values("histogram_quantile(0.5, sum:wait)").await;
+
+    assert_eq!(
+        recorded["result"][0]["histogram"][1],
+        json!({"count": "8", "sum": "10.5", "buckets": [[0, "0.5", "1", "2"], [0, "1", "2", "6"]]})
+    );
+    assert_eq!(range["result"][0]["histograms"][0][1]["count"], "4");
+    assert_eq!(range["result"][0]["values"], Value::Null);
+    // A third of the way from 1 to 2, as powers go.
+    let value: f64 = median[0].1.parse().expect("a number");
+    assert!((value - (1.0_f64 / 3.0).exp2()).abs() < 1e-9);
 }

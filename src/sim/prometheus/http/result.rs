@@ -1,8 +1,9 @@
 //! Writes results as JSON. They may be large, so no tree of values is made of them.
 
+use crate::sim::prometheus::histogram::Histogram;
 use crate::sim::prometheus::labels::Labels;
 use crate::sim::prometheus::number::api_value;
-use crate::sim::prometheus::promql::{Row, Sampled, Steps, Value, is_absent};
+use crate::sim::prometheus::promql::{Row, Sample, Sampled, Steps, Value, is_absent};
 use std::fmt::Write as _;
 
 /// Writes `{"resultType":…,"result":…}`; `most` results, 0 for all.
@@ -10,14 +11,7 @@ pub(super) fn json(value: Value, steps: Steps, (range, most): (bool, usize)) -> 
     let (kind, result) = match value {
         Value::Scalar(values) if range => (
             "matrix",
-            matrix(
-                vec![Row {
-                    labels: Labels::default(),
-                    values,
-                }],
-                steps,
-                most,
-            ),
+            matrix(vec![Row::floats(Labels::default(), values)], steps, most),
         ),
         Value::Vector(rows) if range => ("matrix", matrix(rows, steps, most)),
         Value::Scalar(values) => (
@@ -50,16 +44,12 @@ fn limit(most: usize) -> usize {
 
 fn vector(rows: &[Row], at: i64, most: usize) -> String {
     let there = rows.iter().filter_map(|row| {
-        let value = row
-            .values
-            .first()
-            .copied()
-            .filter(|value| !is_absent(*value))?;
-        Some(format!(
-            "{{\"metric\":{},\"value\":{}}}",
-            labels(&row.labels),
-            point(at, &api_value(value))
-        ))
+        let (key, value) = match row.sample(0)? {
+            Sample::Float(value) => ("value", point(at, &api_value(value))),
+            Sample::Histogram(histogram) => ("histogram", histogram_point(at, &histogram)),
+        };
+        let metric = labels(&row.labels);
+        Some(format!("{{\"metric\":{metric},\"{key}\":{value}}}"))
     });
     list(there.take(limit(most)))
 }
@@ -72,10 +62,10 @@ fn matrix(mut rows: Vec<Row>, steps: Steps, most: usize) -> String {
             .iter()
             .enumerate()
             .filter(|(_, value)| !is_absent(**value));
-        series(
-            &row.labels,
-            points.map(|(step, value)| (steps.at(step), *value)),
-        )
+        let histograms = row.histograms.iter();
+        let histograms = histograms.map(|(step, one)| histogram_point(steps.at(step), one));
+        let points = points.map(|(step, value)| (steps.at(step), *value));
+        series(&row.labels, points, histograms)
     }))
 }
 
@@ -83,19 +73,58 @@ fn samples(mut all: Vec<Sampled>, most: usize) -> String {
     all.sort_by(|left, right| left.labels.cmp(&right.labels));
     list(all.iter().take(limit(most)).map(|one| {
         let points = one.times.iter().copied().zip(one.values.iter().copied());
-        series(&one.labels, points)
+        let histograms = one.histograms.iter();
+        let histograms = histograms.map(|(time, one)| histogram_point(*time, one));
+        series(&one.labels, points, histograms)
     }))
 }
 
-fn series(metric: &Labels, points: impl Iterator<Item = (i64, f64)>) -> String {
-    let mut out = format!("{{\"metric\":{},\"values\":[", labels(metric));
-    for (number, (at, value)) in points.enumerate() {
-        if number > 0 {
-            out.push(',');
-        }
+fn series(
+    metric: &Labels,
+    points: impl Iterator<Item = (i64, f64)>,
+    histograms: impl Iterator<Item = String>,
+) -> String {
+    let mut out = format!("{{\"metric\":{}", labels(metric));
+    let mut before = ",\"values\":[";
+    for (at, value) in points {
+        out.push_str(before);
         write_point(&mut out, at, &api_value(value));
+        before = ",";
     }
-    out.push_str("]}");
+    if before == "," {
+        out.push(']');
+    }
+    let mut histograms = histograms.peekable();
+    if histograms.peek().is_some() {
+        // Writing to a string cannot fail.
+        write!(out, ",\"histograms\":{}", list(histograms)).unwrap_or_default();
+    }
+    out.push('}');
+    out
+}
+
+/// Writes `[seconds,{"count":…,"sum":…,"buckets":[[sides,"lower","upper","count"]]}]`.
+fn histogram_point(at: i64, histogram: &Histogram) -> String {
+    let buckets = histogram.buckets().into_iter();
+    let buckets = buckets.filter(|bucket| bucket.count != 0.0).map(|bucket| {
+        let sides = match (bucket.with_lower, bucket.with_upper) {
+            (false, true) => 0,
+            (true, false) => 1,
+            (false, false) => 2,
+            (true, true) => 3,
+        };
+        let texts = [bucket.lower, bucket.upper, bucket.count].map(api_value);
+        let [lower, upper, count] = texts;
+        format!("[{sides},\"{lower}\",\"{upper}\",\"{count}\"]")
+    });
+    let buckets: Vec<String> = buckets.collect();
+    let (count, sum) = (api_value(histogram.count), api_value(histogram.sum));
+    let mut out = format!("[{},{{\"count\":\"{count}\",\"sum\":\"{sum}\"", seconds(at));
+    if !buckets.is_empty() {
+        // Writing to a string cannot fail.
+        write!(out, ",\"buckets\":[{}]", buckets.join(",")).unwrap_or_default();
+    }
+    out.push_str("}]");
     out
 }
 
@@ -146,13 +175,13 @@ fn seconds(millis: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::prometheus::histogram::Buckets;
 
     #[test]
     fn results_have_the_shapes_of_the_api() {
-        let row = Row {
-            labels: Labels::of(&[("__name__", "up"), ("job", "a\"b")]),
-            values: vec![1.0, crate::sim::prometheus::promql::ABSENT, f64::NAN],
-        };
+        let labels = Labels::of(&[("__name__", "up"), ("job", "a\"b")]);
+        let absent = crate::sim::prometheus::promql::ABSENT;
+        let row = Row::floats(labels, vec![1.0, absent, f64::NAN]);
         let steps = Steps::range(1_500, 3_500, 1_000);
 
         let matrix = json(Value::Vector(vec![row.clone()]), steps, (true, 0));
@@ -165,6 +194,32 @@ mod tests {
         assert_eq!(
             vector,
             r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a\"b"},"value":[2,"1"]}]}"#
+        );
+    }
+
+    #[test]
+    fn histograms_are_objects_beside_the_numbers() {
+        let histogram = Histogram {
+            count: 4.0,
+            sum: 2.5,
+            zero_threshold: 0.001,
+            zero_count: 1.0,
+            positive: Buckets::run(0, &[2.0, 0.0]),
+            negative: Buckets::run(1, &[1.0]),
+            ..Histogram::default()
+        };
+        let series = Sampled {
+            times: vec![1_000],
+            values: vec![7.0],
+            histograms: vec![(2_000, histogram.into())],
+            ..Sampled::default()
+        };
+
+        let written = json(Value::Matrix(vec![series]), Steps::instant(0), (false, 0));
+
+        assert_eq!(
+            written,
+            r#"{"resultType":"matrix","result":[{"metric":{},"values":[[1,"7"]],"histograms":[[2,{"count":"4","sum":"2.5","buckets":[[1,"-2","-1","1"],[3,"-0.001","0.001","1"],[0,"0.5","1","2"]]}]]}]}"#
         );
     }
 }

@@ -1,12 +1,17 @@
 //! Aggregations: groups are found once, then each step is aggregated.
 
+mod native;
+
+use super::annotations::Annotations;
 use super::ast::{Aggregate, Aggregation, Expr, Grouping};
 use super::eval::{Evaluator, failed, filled, joined};
 use super::quantile;
 use super::reshape::{invalid_label, nan_last};
-use super::stamp::{ABSENT, is_absent};
+use super::row::{Row, Sample};
+use super::stamp::is_absent;
 use super::sums::{Mean, Sum, Variance};
-use super::types::{EvalError, Row, Rules, Steps};
+use super::types::{EvalError, Rules, Steps};
+use crate::sim::prometheus::histogram::Histogram;
 use crate::sim::prometheus::labels::{Labels, NAME};
 use crate::sim::prometheus::number::plain;
 use std::collections::HashMap;
@@ -15,6 +20,14 @@ use std::collections::HashMap;
 struct Group {
     labels: Labels,
     members: Vec<usize>,
+}
+
+/// What is aggregated at one step.
+#[derive(Default)]
+struct Members<'r> {
+    numbers: Vec<f64>,
+    /// With the names of their metrics.
+    histograms: Vec<(&'r str, &'r Histogram)>,
 }
 
 impl Evaluator<'_> {
@@ -29,7 +42,8 @@ impl Evaluator<'_> {
         match aggregate.operator {
             Aggregation::Topk | Aggregation::Bottomk | Aggregation::Limitk => {
                 let wanted = self.parameter(param, steps)?;
-                picked(&rows, &groups, aggregate.operator, &wanted)
+                let remarks = &mut self.annotations;
+                picked(&rows, &groups, (aggregate.operator, &wanted), remarks)
             }
             Aggregation::CountValues => {
                 let Some(param) = param else {
@@ -45,8 +59,11 @@ impl Evaluator<'_> {
                         self.annotations.bad_quantile(*quantile);
                     }
                 }
-                let of = |step: usize, values: &mut Vec<f64>| {
-                    quantile::of_values(quantile[step], values)
+                let remarks = &mut self.annotations;
+                let of = |step: usize, members: &mut Members<'_>| {
+                    let there = members.only_numbers("quantile", remarks);
+                    let value = || quantile::of_values(quantile[step], &mut members.numbers);
+                    there.then(value).map(Sample::Float)
                 };
                 Ok(reduced(&rows, &groups, steps, of))
             }
@@ -58,8 +75,11 @@ impl Evaluator<'_> {
             | Aggregation::Group
             | Aggregation::Stddev
             | Aggregation::Stdvar => {
-                let reduce = reduction(aggregate.operator, self.options.rules);
-                Ok(reduced(&rows, &groups, steps, |_, values| reduce(values)))
+                let how = (aggregate.operator, self.options.rules);
+                let remarks = &mut self.annotations;
+                let of =
+                    |_: usize, members: &mut Members<'_>| native::reduce(members, how, remarks);
+                Ok(reduced(&rows, &groups, steps, of))
             }
         }
     }
@@ -101,33 +121,31 @@ fn group_labels(labels: &Labels, grouping: &Grouping) -> Labels {
     }
 }
 
-/// Aggregates the values of each group at each step.
-fn reduced(
-    rows: &[Row],
+/// Aggregates what there is of each group at each step.
+fn reduced<'r>(
+    rows: &'r [Row],
     groups: &[Group],
     steps: Steps,
-    reduce: impl Fn(usize, &mut Vec<f64>) -> f64,
+    mut reduce: impl FnMut(usize, &mut Members<'r>) -> Option<Sample>,
 ) -> Vec<Row> {
-    let mut values = Vec::new();
+    let mut there = Members::default();
     let mut out = Vec::with_capacity(groups.len());
     for group in groups {
-        let row = (0..steps.count).map(|step| {
-            values.clear();
-            let members = group
-                .members
-                .iter()
-                .map(|member| rows[*member].values[step]);
-            values.extend(members.filter(|value| !is_absent(*value)));
-            if values.is_empty() {
-                ABSENT
-            } else {
-                reduce(step, &mut values)
+        let samples = (0..steps.count).map(|step| {
+            there.numbers.clear();
+            there.histograms.clear();
+            for member in &group.members {
+                let row = &rows[*member];
+                if !is_absent(row.values[step]) {
+                    there.numbers.push(row.values[step]);
+                } else if let Some(histogram) = row.histograms.at(step) {
+                    there.histograms.push((row.labels.name(), histogram));
+                }
             }
+            let nobody = there.numbers.is_empty() && there.histograms.is_empty();
+            (!nobody).then(|| reduce(step, &mut there)).flatten()
         });
-        out.push(Row {
-            values: row.collect(),
-            labels: group.labels.clone(),
-        });
+        out.push(Row::of(group.labels.clone(), samples));
     }
     filled(out)
 }
@@ -192,36 +210,25 @@ fn best(values: &[f64], better: fn(f64, f64) -> bool) -> f64 {
 fn picked(
     rows: &[Row],
     groups: &[Group],
-    operator: Aggregation,
-    wanted: &[f64],
+    (operator, wanted): (Aggregation, &[f64]),
+    remarks: &mut Annotations,
 ) -> Result<Vec<Row>, EvalError> {
     let mut out: Vec<Row> = rows
         .iter()
-        .map(|row| Row {
-            labels: row.labels.clone(),
-            values: vec![ABSENT; wanted.len()],
-        })
+        .map(|row| Row::nothing(row.labels.clone(), wanted.len()))
         .collect();
     let mut order = Vec::new();
     for group in groups {
         for (step, wanted) in wanted.iter().enumerate() {
             let members = group.members.iter().copied();
-            let mut there: Vec<usize> = members
-                .filter(|row| !is_absent(rows[*row].values[step]))
-                .collect();
+            let mut there: Vec<usize> = members.filter(|row| rows[*row].is_there(step)).collect();
             if operator != Aggregation::Limitk {
                 let descending = operator == Aggregation::Topk;
-                there.sort_by(|left, right| {
-                    nan_last(
-                        rows[*left].values[step],
-                        rows[*right].values[step],
-                        descending,
-                    )
-                });
+                rank(rows, &mut there, (step, descending), remarks);
             }
             there.truncate(how_many(*wanted)?);
             for row in &there {
-                out[*row].values[step] = rows[*row].values[step];
+                out[*row].put(step, rows[*row].sample(step));
             }
             order.extend(there);
         }
@@ -234,6 +241,27 @@ fn picked(
         .into_iter()
         .filter_map(|row| out.get(row).cloned())
         .collect())
+}
+
+/// Puts rows in the order of their numbers; histograms have none, and leave.
+fn rank(
+    rows: &[Row],
+    there: &mut Vec<usize>,
+    (step, descending): (usize, bool),
+    remarks: &mut Annotations,
+) {
+    let all = there.len();
+    there.retain(|row| !is_absent(rows[*row].values[step]));
+    if there.len() < all {
+        remarks.ignored_in_aggregation(if descending { "topk" } else { "bottomk" });
+    }
+    there.sort_by(|left, right| {
+        nan_last(
+            rows[*left].values[step],
+            rows[*right].values[step],
+            descending,
+        )
+    });
 }
 
 fn how_many(wanted: f64) -> Result<usize, EvalError> {
@@ -264,15 +292,14 @@ fn count_values(
         let mut places: HashMap<String, usize> = HashMap::new();
         for step in 0..steps.count {
             for member in &group.members {
-                let value = rows[*member].values[step];
-                if is_absent(value) {
-                    continue;
-                }
-                let place = *places.entry(plain(value)).or_insert_with_key(|text| {
-                    out.push(Row {
-                        labels: group_labels(&group.labels, grouping).with(label, text),
-                        values: vec![ABSENT; steps.count],
-                    });
+                let text = match rows[*member].sample(step) {
+                    Some(Sample::Float(value)) => plain(value),
+                    Some(Sample::Histogram(histogram)) => histogram.to_string(),
+                    None => continue,
+                };
+                let place = *places.entry(text).or_insert_with_key(|text| {
+                    let labels = group_labels(&group.labels, grouping).with(label, text);
+                    out.push(Row::nothing(labels, steps.count));
                     out.len() - 1
                 });
                 let count = &mut out[place].values[step];

@@ -1,11 +1,13 @@
 //! Binary operators between numbers and series.
 
 mod matching;
+mod native;
 
+use super::annotations::Annotations;
 use super::ast::{Binary, Operator};
 use super::eval::{Evaluator, failed, filled, joined};
-use super::stamp::{ABSENT, is_absent};
-use super::types::{EvalError, Row, Rules, Steps, Value};
+use super::row::{Row, Sample};
+use super::types::{EvalError, Steps, Value};
 
 impl Evaluator<'_> {
     pub(super) fn binary(&mut self, binary: &Binary, steps: Steps) -> Result<Value, EvalError> {
@@ -18,19 +20,20 @@ impl Evaluator<'_> {
                 Ok(Value::Scalar(values.collect()))
             }
             (Value::Vector(rows), Value::Scalar(numbers)) => {
-                let value = |step: usize, value: f64| (value, numbers[step], value);
-                with_scalar(rows, binary, self.options.rules, value).map(Value::Vector)
+                let sides = |step: usize, sample| (sample, Sample::Float(numbers[step]));
+                self.with_scalar(&rows, binary, sides).map(Value::Vector)
             }
             (Value::Scalar(numbers), Value::Vector(rows)) => {
-                let value = |step: usize, value: f64| (numbers[step], value, value);
-                with_scalar(rows, binary, self.options.rules, value).map(Value::Vector)
+                let sides = |step: usize, sample| (Sample::Float(numbers[step]), sample);
+                self.with_scalar(&rows, binary, sides).map(Value::Vector)
             }
             (Value::Vector(left), Value::Vector(right)) => {
                 self.count_samples((left.len() + right.len()).saturating_mul(steps.count))?;
                 let rows = if binary.operator.is_set() {
                     matching::set(binary, left, &right, steps)?
                 } else {
-                    matching::arithmetic(binary, &left, &right, (steps, self.options.rules))?
+                    let how = (steps, self.options.rules);
+                    matching::arithmetic(binary, (&left, &right), how, &mut self.annotations)?
                 };
                 Ok(Value::Vector(rows))
             }
@@ -38,6 +41,31 @@ impl Evaluator<'_> {
                 "binary expression must contain only scalar and instant vector types",
             )),
         }
+    }
+
+    /// A vector with a scalar. `sides` gives the left and the right one.
+    fn with_scalar(
+        &mut self,
+        rows: &[Row],
+        binary: &Binary,
+        sides: impl Fn(usize, Sample) -> (Sample, Sample),
+    ) -> Result<Vec<Row>, EvalError> {
+        let keeps_name = !binary.operator.drops_name(self.options.rules) && !binary.as_bool;
+        let remarks = &mut self.annotations;
+        let rows = rows.iter().map(|row| {
+            let labels = if keeps_name {
+                row.labels.clone()
+            } else {
+                row.labels.without_name()
+            };
+            let samples = row.samples().enumerate().map(|(step, sample)| {
+                let own = sample?;
+                let (left, right) = sides(step, own.clone());
+                outcome(binary, (left, right), own, remarks)
+            });
+            Row::of(labels, samples)
+        });
+        joined(filled(rows.collect()))
     }
 }
 
@@ -55,44 +83,24 @@ fn truth(kept: bool) -> f64 {
     if kept { 1.0 } else { 0.0 }
 }
 
-/// A vector with a scalar. `sides` gives left, right and the element's own value.
-fn with_scalar(
-    rows: Vec<Row>,
+/// Returns what two samples come to; `own` is what a comparison lets through.
+fn outcome(
     binary: &Binary,
-    rules: Rules,
-    sides: impl Fn(usize, f64) -> (f64, f64, f64),
-) -> Result<Vec<Row>, EvalError> {
-    let keeps_name = !binary.operator.drops_name(rules) && !binary.as_bool;
-    let rows = rows.into_iter().map(|row| Row {
-        labels: if keeps_name {
-            row.labels
-        } else {
-            row.labels.without_name()
-        },
-        values: row
-            .values
-            .into_iter()
-            .enumerate()
-            .map(|(step, value)| {
-                if is_absent(value) {
-                    return ABSENT;
-                }
-                let (left, right, own) = sides(step, value);
-                outcome(binary, left, right, own)
-            })
-            .collect(),
-    });
-    joined(filled(rows.collect()))
-}
-
-/// Returns what two numbers come to; `own` is what a comparison lets through.
-fn outcome(binary: &Binary, left: f64, right: f64, own: f64) -> f64 {
-    let (value, kept) = apply(binary.operator, left, right);
+    sides: (Sample, Sample),
+    own: Sample,
+    remarks: &mut Annotations,
+) -> Option<Sample> {
+    let (value, kept) = match sides {
+        (Sample::Float(left), Sample::Float(right)) => {
+            let (value, kept) = apply(binary.operator, left, right);
+            (Sample::Float(value), kept)
+        }
+        (left, right) => native::apply(binary.operator, left, right, remarks)?,
+    };
     match (binary.operator.is_comparison(), binary.as_bool) {
-        (false, _) => value,
-        (true, true) => truth(kept),
-        (true, false) if kept => own,
-        (true, false) => ABSENT,
+        (false, _) => Some(value),
+        (true, true) => Some(Sample::Float(truth(kept))),
+        (true, false) => kept.then_some(own),
     }
 }
 

@@ -3,12 +3,15 @@
 use super::ast::Expr;
 use super::calendar;
 use super::eval::{Evaluator, failed, filled, joined, map_rows, present};
+use super::native;
 use super::over_time::{self, line, smoothed};
 use super::quantile;
 use super::rate::{Change, extrapolated, last_two};
 use super::reshape::{argument, labels_of_absent};
+use super::row::Row;
 use super::stamp::{ABSENT, is_absent};
-use super::types::{EvalError, Row, Steps, Value};
+use super::types::{EvalError, Steps, Value};
+use crate::sim::prometheus::histogram::Histogram;
 use crate::sim::prometheus::labels::Labels;
 
 impl Evaluator<'_> {
@@ -24,8 +27,16 @@ impl Evaluator<'_> {
         }
         if let Some(look) = over_time::by_name(name) {
             let ranges = self.ranges(argument(args, 0)?, steps)?;
-            let rows = ranges.rows(self.options.rules, over_time::keeps_name(name), look)?;
+            let remarks = &mut self.annotations;
+            let keeps_name = over_time::keeps_name(name);
+            let rows = ranges.rows(self.options.rules, keeps_name, |window| {
+                look(window, remarks)
+            })?;
             return Ok(Value::Vector(rows));
+        }
+        if let Some(read) = native::by_name(name) {
+            let rows = self.vector(argument(args, 0)?, steps)?;
+            return joined(of_histograms(&rows, read)).map(Value::Vector);
         }
         if let Some(part) = calendar::by_name(name) {
             let rows = match args.first() {
@@ -101,17 +112,12 @@ impl Evaluator<'_> {
             "clamp" | "clamp_min" | "clamp_max" => self.clamp(name, args, steps),
             "round" => self.round(args, steps),
             "timestamp" => self.timestamp(args, steps),
-            "vector" => Ok(vec![Row {
-                labels: Labels::default(),
-                values: self.scalar(argument(args, 0)?, steps)?,
-            }]),
+            "vector" => Ok(vec![Row::floats(
+                Labels::default(),
+                self.scalar(argument(args, 0)?, steps)?,
+            )]),
             "histogram_quantile" => self.histogram_quantile(args, steps),
             "histogram_fraction" => self.histogram_fraction(args, steps),
-            "histogram_avg" | "histogram_count" | "histogram_sum" | "histogram_stddev"
-            | "histogram_stdvar" => {
-                // They look at native histograms only, and all samples here are floats.
-                self.vector(argument(args, 0)?, steps).map(|_| Vec::new())
-            }
             "label_replace" => self.label_replace(args, steps),
             "label_join" => self.label_join(args, steps),
             "sort" => self.sorted(args, steps, false),
@@ -131,10 +137,11 @@ impl Evaluator<'_> {
         change: Change,
     ) -> Result<Vec<Row>, EvalError> {
         let ranges = self.ranges(argument(args, 0)?, steps)?;
-        let rules = self.options.rules;
-        let rows = ranges.rows(rules, true, |window| extrapolated(window, change, rules))?;
+        let how = (change, self.options.rules);
+        let remarks = &mut self.annotations;
+        let rows = ranges.rows(how.1, true, |window| extrapolated(window, how, remarks))?;
         if change != Change::Delta {
-            for row in &rows {
+            for row in rows.iter().filter(|row| row.histograms.is_empty()) {
                 let name = row.labels.name();
                 let counter = ["_total", "_sum", "_count", "_bucket"];
                 if !name.is_empty() && !counter.iter().any(|end| name.ends_with(end)) {
@@ -152,15 +159,20 @@ impl Evaluator<'_> {
         per_second: bool,
     ) -> Result<Vec<Row>, EvalError> {
         let ranges = self.ranges(argument(args, 0)?, steps)?;
+        let remarks = &mut self.annotations;
         ranges.rows(self.options.rules, false, |window| {
-            last_two(window, per_second)
+            last_two(window, per_second, remarks)
         })
     }
 
     fn quantile_over_time(&mut self, args: &[Expr], steps: Steps) -> Result<Vec<Row>, EvalError> {
         let quantile = self.scalar(argument(args, 0)?, steps)?;
         let ranges = self.ranges(argument(args, 1)?, steps)?;
+        let remarks = &mut self.annotations;
         let rows = ranges.rows(self.options.rules, false, |window| {
+            if !window.has_numbers(remarks) {
+                return None;
+            }
             let mut values = window.values.to_vec();
             Some(quantile::of_values(quantile[window.step], &mut values))
         })?;
@@ -175,7 +187,11 @@ impl Evaluator<'_> {
     fn predict_linear(&mut self, args: &[Expr], steps: Steps) -> Result<Vec<Row>, EvalError> {
         let ranges = self.ranges(argument(args, 0)?, steps)?;
         let ahead = self.scalar(argument(args, 1)?, steps)?;
+        let remarks = &mut self.annotations;
         ranges.rows(self.options.rules, false, |window| {
+            if !window.has_numbers(remarks) {
+                return None;
+            }
             let line = line(window, window.now)?;
             Some(line.slope * ahead[window.step] + line.value)
         })
@@ -196,7 +212,11 @@ impl Evaluator<'_> {
                 "invalid trend factor. Expected: 0 < tf < 1, got: {trend:.6}"
             )));
         }
+        let remarks = &mut self.annotations;
         ranges.rows(self.options.rules, false, |window| {
+            if !window.has_numbers(remarks) {
+                return None;
+            }
             smoothed(window, level[window.step], trend[window.step])
         })
     }
@@ -204,12 +224,10 @@ impl Evaluator<'_> {
     fn absent(&mut self, args: &[Expr], steps: Steps) -> Result<Vec<Row>, EvalError> {
         let arg = argument(args, 0)?;
         let rows = self.vector(arg, steps)?;
-        let absent = |step: usize| rows.iter().all(|row| is_absent(row.values[step]));
+        let absent = |step: usize| !rows.iter().any(|row| row.is_there(step));
         let values = (0..steps.count).map(|step| if absent(step) { 1.0 } else { ABSENT });
-        Ok(filled(vec![Row {
-            labels: labels_of_absent(arg),
-            values: values.collect(),
-        }]))
+        let labels = labels_of_absent(arg);
+        Ok(filled(vec![Row::floats(labels, values.collect())]))
     }
 
     fn absent_over_time(&mut self, args: &[Expr], steps: Steps) -> Result<Vec<Row>, EvalError> {
@@ -218,10 +236,8 @@ impl Evaluator<'_> {
         let values = absent
             .into_iter()
             .map(|absent| if absent { 1.0 } else { ABSENT });
-        Ok(filled(vec![Row {
-            labels: labels_of_absent(arg),
-            values: values.collect(),
-        }]))
+        let labels = labels_of_absent(arg);
+        Ok(filled(vec![Row::floats(labels, values.collect())]))
     }
 
     fn clamp(&mut self, name: &str, args: &[Expr], steps: Steps) -> Result<Vec<Row>, EvalError> {
@@ -239,7 +255,7 @@ impl Evaluator<'_> {
                 go_max(low[step], go_min(high[step], value))
             }
         };
-        joined(filled(by_step(rows, clamped)))
+        joined(by_step(rows, clamped))
     }
 
     fn round(&mut self, args: &[Expr], steps: Steps) -> Result<Vec<Row>, EvalError> {
@@ -262,18 +278,32 @@ impl Evaluator<'_> {
             return joined(map_rows(rows, |time| time));
         }
         let rows = self.vector(arg, steps)?;
-        joined(by_step(rows, |step, _| steps.at(step) as f64 / 1000.0))
+        let time = |step: usize| steps.at(step) as f64 / 1000.0;
+        let there = |row: &Row, step: usize| row.is_there(step).then(|| time(step).into());
+        let rows = rows.iter().map(|row| {
+            let samples = (0..steps.count).map(|step| there(row, step));
+            Row::of(row.labels.without_name(), samples)
+        });
+        joined(rows.collect())
     }
 }
 
 /// The time of each step as a row without labels.
 fn now(steps: Steps) -> Row {
-    Row {
-        labels: Labels::default(),
-        values: (0..steps.count)
-            .map(|step| steps.at(step) as f64 / 1000.0)
-            .collect(),
-    }
+    let times = (0..steps.count).map(|step| steps.at(step) as f64 / 1000.0);
+    Row::floats(Labels::default(), times.collect())
+}
+
+/// Reads a number from each histogram; numbers are left out.
+fn of_histograms(rows: &[Row], read: fn(&Histogram) -> f64) -> Vec<Row> {
+    let read = rows.iter().map(|row| {
+        let mut out = Row::nothing(row.labels.without_name(), row.values.len());
+        for (step, histogram) in row.histograms.iter() {
+            out.put(step, Some(read(histogram).into()));
+        }
+        out
+    });
+    filled(read.collect())
 }
 
 /// Returns the value of the only row that has one, or NaN.
@@ -288,28 +318,22 @@ fn only_value(rows: &[Row], step: usize) -> f64 {
     }
 }
 
+/// Changes each number, drops the metric's name and leaves histograms out.
 fn by_step(rows: Vec<Row>, change: impl Fn(usize, f64) -> f64) -> Vec<Row> {
-    rows.into_iter()
-        .map(|row| Row {
-            labels: row.labels.without_name(),
-            values: row
-                .values
-                .into_iter()
-                .enumerate()
-                .map(|(step, value)| present(value, |value| change(step, value)))
-                .collect(),
-        })
-        .collect()
+    let changed = rows.into_iter().map(|row| {
+        let values = row.values.into_iter().enumerate();
+        let values = values.map(|(step, value)| present(value, |value| change(step, value)));
+        Row::floats(row.labels.without_name(), values.collect())
+    });
+    filled(changed.collect())
 }
 
 fn nameless(rows: Vec<Row>) -> Result<Vec<Row>, EvalError> {
-    let rows: Vec<Row> = rows
-        .into_iter()
-        .map(|row| Row {
-            labels: row.labels.without_name(),
-            values: row.values,
-        })
-        .collect();
+    let nameless = |row: Row| {
+        let labels = row.labels.without_name();
+        row.with_labels(labels)
+    };
+    let rows: Vec<Row> = rows.into_iter().map(nameless).collect();
     super::eval::distinct(&rows)?;
     Ok(rows)
 }

@@ -2,11 +2,14 @@
 
 use super::annotations::Annotations;
 use super::ast::{Expr, Subquery};
+use super::row::{Row, Sample};
 use super::stamp::{ABSENT, is_absent};
-use super::types::{EvalError, EvalOptions, Outcome, Row, Rules, Sampled, Source, Steps, Value};
+use super::types::{EvalError, EvalOptions, Outcome, Rules, Sampled, Source, Steps, Value};
+use crate::sim::prometheus::histogram::{Histogram, ResetHint};
 use crate::sim::prometheus::labels::Labels;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Evaluates a query.
@@ -99,7 +102,7 @@ impl Evaluator<'_> {
         match self.eval(inner, steps)? {
             Value::Scalar(numbers) => Ok(Value::Scalar(numbers.iter().map(|n| -n).collect())),
             Value::Vector(rows) => {
-                let rows = map_rows(rows, |value| -value);
+                let rows: Vec<Row> = rows.iter().map(negated).collect();
                 distinct(&rows)?;
                 Ok(Value::Vector(rows))
             }
@@ -148,10 +151,7 @@ impl Evaluator<'_> {
         self.count_samples(steps.count)?;
         let rows = match self.eval(&query.expr, steps)? {
             Value::Vector(rows) => rows,
-            Value::Scalar(values) => vec![Row {
-                labels: Labels::default(),
-                values,
-            }],
+            Value::Scalar(values) => vec![Row::floats(Labels::default(), values)],
             Value::Text(_) | Value::Matrix(_) => {
                 return Err(failed("subquery is only allowed on instant vector"));
             }
@@ -163,6 +163,9 @@ impl Evaluator<'_> {
 fn sampled(row: Row, steps: Steps) -> Sampled {
     let present =
         |(index, value): (usize, f64)| (!is_absent(value)).then(|| (steps.at(index), value));
+    let histograms = row.histograms.iter();
+    let histograms = histograms.map(|(index, one)| (steps.at(index), alone(one)));
+    let histograms = histograms.collect();
     let (times, values) = row
         .values
         .into_iter()
@@ -173,25 +176,45 @@ fn sampled(row: Row, steps: Steps) -> Sampled {
         labels: row.labels,
         times,
         values,
+        histograms,
     }
+}
+
+/// In a subquery a histogram has another one before it than in its series, or itself again.
+fn alone(histogram: &Arc<Histogram>) -> Arc<Histogram> {
+    match histogram.hint {
+        ResetHint::Unknown | ResetHint::Gauge => Arc::clone(histogram),
+        ResetHint::Reset | ResetHint::NotReset => Arc::new(Histogram {
+            hint: ResetHint::Unknown,
+            ..Histogram::clone(histogram)
+        }),
+    }
+}
+
+fn negated(row: &Row) -> Row {
+    let samples = row.samples().map(|sample| {
+        Some(match sample? {
+            Sample::Float(value) => Sample::Float(-value),
+            Sample::Histogram(histogram) => {
+                Arc::unwrap_or_clone(histogram).times(-1.0).compact().into()
+            }
+        })
+    });
+    Row::of(row.labels.without_name(), samples)
 }
 
 pub(super) fn failed(message: impl Into<String>) -> EvalError {
     EvalError::Execution(message.into())
 }
 
-/// Changes each value and drops the metric's name.
+/// Changes each number and drops the metric's name; histograms are left out.
 pub(super) fn map_rows(rows: Vec<Row>, change: impl Fn(f64) -> f64) -> Vec<Row> {
-    rows.into_iter()
-        .map(|row| Row {
-            labels: row.labels.without_name(),
-            values: row
-                .values
-                .into_iter()
-                .map(|value| present(value, &change))
-                .collect(),
-        })
-        .collect()
+    let changed = rows.into_iter().map(|row| {
+        let values = row.values.into_iter();
+        let values = values.map(|value| present(value, &change)).collect();
+        Row::floats(row.labels.without_name(), values)
+    });
+    filled(changed.collect())
 }
 
 /// Changes a value that is there.
@@ -229,11 +252,11 @@ pub(super) fn joined(rows: Vec<Row>) -> Result<Vec<Row>, EvalError> {
                 let Some(there) = out.get_mut(*place.get()) else {
                     continue;
                 };
-                for (old, new) in there.values.iter_mut().zip(row.values) {
-                    match (is_absent(*old), is_absent(new)) {
-                        (_, true) => {}
-                        (true, false) => *old = new,
-                        (false, false) => return Err(failed(SAME)),
+                for (step, sample) in row.samples().enumerate() {
+                    match (there.is_there(step), sample) {
+                        (_, None) => {}
+                        (false, sample) => there.put(step, sample),
+                        (true, Some(_)) => return Err(failed(SAME)),
                     }
                 }
             }
@@ -244,6 +267,6 @@ pub(super) fn joined(rows: Vec<Row>) -> Result<Vec<Row>, EvalError> {
 
 /// Leaves out rows without any value.
 pub(super) fn filled(mut rows: Vec<Row>) -> Vec<Row> {
-    rows.retain(|row| row.values.iter().any(|value| !is_absent(*value)));
+    rows.retain(Row::is_filled);
     rows
 }

@@ -1,10 +1,13 @@
-//! Histograms of buckets: series that differ in `le` only.
+//! Quantiles and fractions of histograms: classic ones, whose series differ in `le` only, and native.
 
 use super::ast::Expr;
-use super::eval::{Evaluator, distinct, filled};
+use super::eval::{Evaluator, filled, joined};
+use super::native;
 use super::quantile::{Bucket, fraction, of_buckets};
-use super::stamp::{ABSENT, is_absent};
-use super::types::{EvalError, Row, Steps};
+use super::row::Row;
+use super::stamp::is_absent;
+use super::types::{EvalError, Steps};
+use crate::sim::prometheus::histogram::Histogram;
 use crate::sim::prometheus::labels::Labels;
 use crate::sim::prometheus::number::parse_value;
 use std::collections::HashMap;
@@ -12,11 +15,12 @@ use std::collections::HashMap;
 /// The label that holds the upper bound of a bucket.
 const BOUND: &str = "le";
 
-/// The buckets of one histogram: their bounds and their rows.
-struct Histogram {
+/// What belongs to one histogram: the rows of its classic buckets with their bounds, and native rows.
+struct Family {
     labels: Labels,
     metric: String,
     buckets: Vec<(f64, usize)>,
+    natives: Vec<usize>,
 }
 
 impl Evaluator<'_> {
@@ -35,24 +39,25 @@ impl Evaluator<'_> {
                 self.annotations.bad_quantile(*quantile);
             }
         }
-        let histograms = self.histograms(&rows);
-        let mut out = Vec::with_capacity(histograms.len());
-        for histogram in &histograms {
-            let mut forced_any = false;
-            let value = |step: usize, buckets: Vec<Bucket>| {
+        let mut out = Vec::new();
+        for family in self.families(&rows, steps) {
+            let remarks = &mut self.annotations;
+            out.push(family.classic(&rows, steps, |step, buckets| {
                 let (value, forced) = of_buckets(quantile[step], buckets);
-                forced_any |= forced;
+                if forced {
+                    remarks.forced_monotonic(&family.metric);
+                }
                 value
-            };
-            let row = histogram.row(&rows, steps, value);
-            if forced_any {
-                self.annotations.forced_monotonic(&histogram.metric);
-            }
-            out.push(row);
+            }));
+            out.extend(family.native(&rows, |step, histogram| {
+                let (value, remark) = native::quantile(quantile[step], histogram);
+                if let Some(observed) = remark {
+                    remarks.not_numbers(&family.metric, observed);
+                }
+                value
+            }));
         }
-        let out = filled(out);
-        distinct(&out)?;
-        Ok(out)
+        joined(filled(out))
     }
 
     pub(super) fn histogram_fraction(
@@ -66,71 +71,104 @@ impl Evaluator<'_> {
         let lower = self.scalar(lower, steps)?;
         let upper = self.scalar(upper, steps)?;
         let rows = self.vector(buckets, steps)?;
-        let histograms = self.histograms(&rows);
-        let out = histograms.iter().map(|histogram| {
-            histogram.row(&rows, steps, |step, buckets| {
+        let mut out = Vec::new();
+        for family in self.families(&rows, steps) {
+            let remarks = &mut self.annotations;
+            out.push(family.classic(&rows, steps, |step, buckets| {
                 fraction(lower[step], upper[step], buckets)
-            })
-        });
-        Ok(filled(out.collect()))
+            }));
+            out.extend(family.native(&rows, |step, histogram| {
+                let (value, remark) = native::fraction((lower[step], upper[step]), histogram);
+                if let Some(observed) = remark {
+                    remarks.not_numbers(&family.metric, observed);
+                }
+                value
+            }));
+        }
+        joined(filled(out))
     }
 
     /// Puts together the rows that belong to one histogram.
-    fn histograms(&mut self, rows: &[Row]) -> Vec<Histogram> {
+    fn families(&mut self, rows: &[Row], steps: Steps) -> Vec<Family> {
         let mut places: HashMap<Labels, usize> = HashMap::new();
-        let mut out: Vec<Histogram> = Vec::new();
+        let mut out: Vec<Family> = Vec::new();
         for (number, row) in rows.iter().enumerate() {
             let text = row.labels.get(BOUND);
-            let Some(bound) = parse_value(text) else {
+            let has_numbers = row.values.iter().any(|value| !is_absent(*value));
+            let bound = parse_value(text).filter(|_| has_numbers);
+            if has_numbers && bound.is_none() {
                 self.annotations.bad_bucket(row.labels.name(), text);
+            }
+            if bound.is_none() && row.histograms.is_empty() {
                 continue;
-            };
+            }
             // Histograms of different names stay apart; nameless they may clash, which is refused.
             let labels = row.labels.filtered(|name| name != BOUND);
             let place = *places.entry(labels).or_insert_with_key(|labels| {
-                out.push(Histogram {
+                out.push(Family {
                     labels: labels.without_name(),
                     metric: row.labels.name().to_owned(),
                     buckets: Vec::new(),
+                    natives: Vec::new(),
                 });
                 out.len() - 1
             });
-            if let Some(histogram) = out.get_mut(place) {
-                histogram.buckets.push((bound, number));
+            if let Some(family) = out.get_mut(place) {
+                family.buckets.extend(bound.map(|bound| (bound, number)));
+                family
+                    .natives
+                    .extend((!row.histograms.is_empty()).then_some(number));
+            }
+        }
+        for family in &out {
+            if (0..steps.count).any(|step| family.is_mixed(rows, step)) {
+                self.annotations.mixed_classic_native(&family.metric);
             }
         }
         out
     }
 }
 
-impl Histogram {
-    fn row(
+impl Family {
+    /// Returns whether there are classic buckets and a native histogram at one step.
+    fn is_mixed(&self, rows: &[Row], step: usize) -> bool {
+        let classic = |(_, row): &(f64, usize)| !is_absent(rows[*row].values[step]);
+        let native = |row: &usize| rows[*row].histograms.at(step).is_some();
+        self.natives.iter().any(native) && self.buckets.iter().any(classic)
+    }
+
+    /// Makes a row of the classic buckets.
+    fn classic(
         &self,
         rows: &[Row],
         steps: Steps,
         mut value: impl FnMut(usize, Vec<Bucket>) -> f64,
     ) -> Row {
-        let values = (0..steps.count)
-            .map(|step| {
-                let buckets: Vec<Bucket> = self
-                    .buckets
-                    .iter()
-                    .map(|(bound, row)| Bucket {
-                        bound: *bound,
-                        count: rows[*row].values[step],
-                    })
-                    .filter(|bucket| !is_absent(bucket.count))
-                    .collect();
-                if buckets.is_empty() {
-                    ABSENT
-                } else {
-                    value(step, buckets)
+        let samples = (0..steps.count).map(|step| {
+            let buckets = self.buckets.iter().map(|(bound, row)| Bucket {
+                bound: *bound,
+                count: rows[*row].values[step],
+            });
+            let there = buckets.filter(|bucket| !is_absent(bucket.count));
+            let there: Vec<Bucket> = there.collect();
+            let alone = !there.is_empty() && !self.is_mixed(rows, step);
+            alone.then(|| value(step, there).into())
+        });
+        Row::of(self.labels.clone(), samples)
+    }
+
+    /// Makes rows of the native histograms.
+    fn native(&self, rows: &[Row], mut value: impl FnMut(usize, &Histogram) -> f64) -> Vec<Row> {
+        let row = |row: &usize| {
+            let row = &rows[*row];
+            let mut out = Row::nothing(self.labels.clone(), row.values.len());
+            for (step, histogram) in row.histograms.iter() {
+                if !self.is_mixed(rows, step) {
+                    out.put(step, Some(value(step, histogram).into()));
                 }
-            })
-            .collect();
-        Row {
-            labels: self.labels.clone(),
-            values,
-        }
+            }
+            out
+        };
+        self.natives.iter().map(row).collect()
     }
 }

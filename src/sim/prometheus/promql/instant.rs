@@ -2,9 +2,19 @@
 
 use super::ast::Selector;
 use super::eval::{Evaluator, filled};
+use super::row::{Row, Sample};
 use super::select::Times;
-use super::stamp::{ABSENT, is_absent};
-use super::types::{EvalError, Row, Rules, Sampled, Steps};
+use super::stamp::is_absent;
+use super::types::{EvalError, Rules, Sampled, Steps};
+use std::sync::Arc;
+
+/// What of a sample is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Value,
+    /// When it was taken, in seconds.
+    Time,
+}
 
 impl Evaluator<'_> {
     pub(super) fn instant(
@@ -12,7 +22,7 @@ impl Evaluator<'_> {
         selector: &Selector,
         steps: Steps,
     ) -> Result<Vec<Row>, EvalError> {
-        self.newest(selector, steps, |_, value| value)
+        self.newest(selector, steps, Wanted::Value)
     }
 
     /// Returns when the samples were taken, in seconds, instead of their values.
@@ -21,14 +31,14 @@ impl Evaluator<'_> {
         selector: &Selector,
         steps: Steps,
     ) -> Result<Vec<Row>, EvalError> {
-        self.newest(selector, steps, |time, _| time as f64 / 1000.0)
+        self.newest(selector, steps, Wanted::Time)
     }
 
     fn newest(
         &mut self,
         selector: &Selector,
         steps: Steps,
-        pick: fn(i64, f64) -> f64,
+        wanted: Wanted,
     ) -> Result<Vec<Row>, EvalError> {
         let times = self.times(selector.shift, steps);
         let lookback = self.options.lookback;
@@ -40,27 +50,53 @@ impl Evaluator<'_> {
         };
         let rows = series
             .into_iter()
-            .map(|series| Row {
-                values: values(&series, times, oldest, pick),
-                labels: series.labels,
+            .map(|series| {
+                let samples = samples(&series, times, oldest, wanted);
+                Row::of(series.labels.clone(), samples)
             })
             .collect();
         Ok(filled(rows))
     }
 }
 
-fn values(series: &Sampled, times: Times, oldest: i64, pick: fn(i64, f64) -> f64) -> Vec<f64> {
-    let mut seen = 0;
-    (0..times.steps.count)
-        .map(|index| {
-            let at = times.at(index);
-            while series.times.get(seen).is_some_and(|time| *time <= at) {
-                seen += 1;
+fn samples(
+    series: &Sampled,
+    times: Times,
+    oldest: i64,
+    wanted: Wanted,
+) -> impl Iterator<Item = Option<Sample>> {
+    let (mut floats, mut histograms) = (0, 0);
+    (0..times.steps.count).map(move |index| {
+        let at = times.at(index);
+        while series.times.get(floats).is_some_and(|time| *time <= at) {
+            floats += 1;
+        }
+        while series
+            .histograms
+            .get(histograms)
+            .is_some_and(|(time, _)| *time <= at)
+        {
+            histograms += 1;
+        }
+        let float = floats.checked_sub(1);
+        let float = float.and_then(|newest| Some((*series.times.get(newest)?, newest)));
+        let histogram = histograms.checked_sub(1);
+        let histogram = histogram.and_then(|newest| series.histograms.get(newest));
+        let (time, sample) = match (float, histogram) {
+            (Some((time, _)), Some((later, histogram))) if *later > time => {
+                (*later, Sample::Histogram(Arc::clone(histogram)))
             }
-            let newest = seen.checked_sub(1)?;
-            let (time, value) = (*series.times.get(newest)?, *series.values.get(newest)?);
-            (at - time <= oldest && !is_absent(value)).then(|| pick(time, value))
+            (Some((time, newest)), _) => (time, Sample::Float(*series.values.get(newest)?)),
+            (None, Some((time, histogram))) => (*time, Sample::Histogram(Arc::clone(histogram))),
+            (None, None) => return None,
+        };
+        let ended = matches!(sample, Sample::Float(value) if is_absent(value));
+        if at - time > oldest || ended {
+            return None;
+        }
+        Some(match wanted {
+            Wanted::Value => sample,
+            Wanted::Time => Sample::Float(time as f64 / 1000.0),
         })
-        .map(|value| value.unwrap_or(ABSENT))
-        .collect()
+    })
 }

@@ -1,35 +1,58 @@
 //! What a window of samples comes to (`promql/functions.go`).
 
+mod native;
+
+use super::annotations::Annotations;
 use super::quantile;
+use super::row::Sample;
 use super::sums::{Mean, Sum, Variance};
 use super::window::Window;
 
-/// A function of a window.
-pub(super) type Look = fn(&Window<'_>) -> Option<f64>;
+/// A function of a window, and what is to be said of it.
+pub(super) type Look = fn(&Window<'_>, &mut Annotations) -> Option<Sample>;
+
+/// A function of the numbers in a window.
+type LookAtNumbers = fn(&Window<'_>) -> Option<f64>;
+
+impl Window<'_> {
+    /// Returns whether there are numbers, for functions that look at nothing else.
+    pub(super) fn has_numbers(&self, remarks: &mut Annotations) -> bool {
+        if self.is_mixed() {
+            remarks.ignored_in_range(self.metric);
+        }
+        !self.values.is_empty()
+    }
+}
 
 /// Returns the function of a name, if it takes nothing but a range vector.
-pub(super) fn by_name(name: &str) -> Option<Look> {
+pub(super) fn by_name(
+    name: &str,
+) -> Option<impl Fn(&Window<'_>, &mut Annotations) -> Option<Sample>> {
+    let any = native::by_name(name);
+    let numbers = of_numbers(name);
+    (any.is_some() || numbers.is_some()).then_some(
+        move |window: &Window<'_>, remarks: &mut Annotations| {
+            if let Some(look) = any {
+                return look(window, remarks);
+            }
+            let look = numbers.filter(|_| window.has_numbers(remarks))?;
+            look(window).map(Sample::Float)
+        },
+    )
+}
+
+fn of_numbers(name: &str) -> Option<LookAtNumbers> {
     Some(match name {
-        "avg_over_time" => |window| Some(mean(window.values)),
         "min_over_time" => {
             |window| extreme(window, |value, best| value < best).map(|(_, value)| value)
         }
         "max_over_time" => {
             |window| extreme(window, |value, best| value > best).map(|(_, value)| value)
         }
-        "sum_over_time" => |window| Some(Sum::of(window.values.iter().copied()).total()),
-        "count_over_time" => |window| Some(window.values.len() as f64),
-        "last_over_time" => |window| window.values.last().copied(),
-        "first_over_time" => |window| window.values.first().copied(),
-        "present_over_time" => |_| Some(1.0),
         "stddev_over_time" => |window| Some(variance(window.values).sqrt()),
         "stdvar_over_time" => |window| Some(variance(window.values)),
         "mad_over_time" => |window| Some(median_deviation(window.values)),
-        "changes" => |window| Some(changes(window.values)),
-        "resets" => |window| Some(resets(window.values)),
         "deriv" => |window| line(window, *window.times.first()?).map(|line| line.slope),
-        "ts_of_first_over_time" => |window| window.times.first().map(|time| seconds(*time)),
-        "ts_of_last_over_time" => |window| window.times.last().map(|time| seconds(*time)),
         "ts_of_min_over_time" => |window| time_of(window, |value, best| value <= best),
         "ts_of_max_over_time" => |window| time_of(window, |value, best| value >= best),
         _ => return None,
@@ -84,24 +107,6 @@ fn median_deviation(values: &[f64]) -> f64 {
     let median = quantile::of_values(0.5, &mut values.to_vec());
     let mut deviations: Vec<f64> = values.iter().map(|value| (value - median).abs()).collect();
     quantile::of_values(0.5, &mut deviations)
-}
-
-fn pairs(values: &[f64]) -> impl Iterator<Item = (f64, f64)> {
-    values.iter().copied().zip(values.iter().copied().skip(1))
-}
-
-fn changes(values: &[f64]) -> f64 {
-    let changed = |(before, after): &(f64, f64)| {
-        let unchanged = same(*before, *after) || (before.is_nan() && after.is_nan());
-        !unchanged
-    };
-    pairs(values).filter(changed).count() as f64
-}
-
-fn resets(values: &[f64]) -> f64 {
-    pairs(values)
-        .filter(|(before, after)| after < before)
-        .count() as f64
 }
 
 /// A line through samples.

@@ -16,7 +16,7 @@ pub(super) fn nan_first(left: f64, right: f64) -> Ordering {
 }
 
 /// Returns the answer for a quantile outside 0 to 1.
-fn out_of_range(quantile: f64) -> Option<f64> {
+pub(super) fn out_of_range(quantile: f64) -> Option<f64> {
     match quantile {
         nan if nan.is_nan() => Some(f64::NAN),
         low if low < 0.0 => Some(f64::NEG_INFINITY),
@@ -178,6 +178,10 @@ fn rank_of(value: f64, buckets: &[Bucket]) -> f64 {
             return rank;
         }
         if bucket.bound > value {
+            if low == f64::NEG_INFINITY {
+                // Nothing is known about where the observations of the first are.
+                return rank;
+            }
             let share = (value - low) / (bucket.bound - low);
             let found: f64 = rank + (bucket.count - rank) * share;
             return if found > total { total } else { found };

@@ -1,5 +1,9 @@
 //! How fast counters rise and gauges move (`promql/functions.go`: `extrapolatedRate`, `instantValue`).
 
+mod native;
+
+use super::annotations::Annotations;
+use super::row::Sample;
 use super::types::Rules;
 use super::window::Window;
 
@@ -15,44 +19,86 @@ pub(super) enum Change {
 }
 
 /// Returns the change over the whole window, guessing what lies before the first and after the last sample.
-pub(super) fn extrapolated(window: &Window<'_>, change: Change, rules: Rules) -> Option<f64> {
-    let (first_time, last_time) = (*window.times.first()?, *window.times.last()?);
-    let first = *window.values.first()?;
-    if window.times.len() < 2 {
+pub(super) fn extrapolated(
+    window: &Window<'_>,
+    (change, rules): (Change, Rules),
+    remarks: &mut Annotations,
+) -> Option<Sample> {
+    if window.is_mixed() {
+        remarks.mixed_range(window.metric);
         return None;
     }
     let counter = change != Change::Delta;
+    if let [(first_time, first), .., (last_time, _)] = window.histograms {
+        let difference = native::difference(window, counter, remarks)?;
+        let limited = counter && rules == Rules::V3 && difference.count > 0.0;
+        let covered = Covered {
+            first: *first_time,
+            last: *last_time,
+            count: window.histograms.len(),
+            to_zero: (limited && first.count >= 0.0).then(|| first.count / difference.count),
+        };
+        let factor = covered.factor(window, (change, rules));
+        return Some(difference.times(factor).into());
+    }
+    let [first_time, .., last_time] = window.times else {
+        return None;
+    };
+    let first = *window.values.first()?;
     let difference = difference(window.values, counter)?;
-    let sampled = seconds(last_time - first_time);
-    let average = sampled / (window.times.len() - 1) as f64;
-    let threshold = average * 1.1;
-    let to_zero =
-        (counter && difference > 0.0 && first >= 0.0).then(|| sampled * (first / difference));
+    let limited = counter && difference > 0.0 && first >= 0.0;
+    let covered = Covered {
+        first: *first_time,
+        last: *last_time,
+        count: window.times.len(),
+        to_zero: limited.then(|| first / difference),
+    };
+    let factor = covered.factor(window, (change, rules));
+    Some(Sample::Float(difference * factor))
+}
 
-    let mut before = seconds(first_time - window.start);
-    match rules {
-        Rules::V2 => {
-            before = to_zero.map_or(before, |to_zero| shorter(before, to_zero));
-            if before >= threshold {
-                before = average / 2.0;
+/// The part of a window that samples cover.
+struct Covered {
+    first: i64,
+    last: i64,
+    count: usize,
+    /// How long before the first sample a counter would have been zero, in lengths of this part.
+    to_zero: Option<f64>,
+}
+
+impl Covered {
+    /// Returns what to multiply the change between the first and the last sample with.
+    fn factor(&self, window: &Window<'_>, (change, rules): (Change, Rules)) -> f64 {
+        let sampled = seconds(self.last - self.first);
+        let average = sampled / (self.count - 1) as f64;
+        let threshold = average * 1.1;
+        let to_zero = self.to_zero.map(|share| sampled * share);
+
+        let mut before = seconds(self.first - window.start);
+        match rules {
+            Rules::V2 => {
+                before = to_zero.map_or(before, |to_zero| shorter(before, to_zero));
+                if before >= threshold {
+                    before = average / 2.0;
+                }
+            }
+            Rules::V3 => {
+                if before >= threshold {
+                    before = average / 2.0;
+                }
+                before = to_zero.map_or(before, |to_zero| shorter(before, to_zero));
             }
         }
-        Rules::V3 => {
-            if before >= threshold {
-                before = average / 2.0;
-            }
-            before = to_zero.map_or(before, |to_zero| shorter(before, to_zero));
+        let mut after = seconds(window.end - self.last);
+        if after >= threshold {
+            after = average / 2.0;
         }
+        let factor = (sampled + before + after) / sampled;
+        if change == Change::Rate {
+            return factor / seconds(window.end - window.start);
+        }
+        factor
     }
-    let mut after = seconds(window.end - last_time);
-    if after >= threshold {
-        after = average / 2.0;
-    }
-    let mut factor = (sampled + before + after) / sampled;
-    if change == Change::Rate {
-        factor /= seconds(window.end - window.start);
-    }
-    Some(difference * factor)
 }
 
 fn shorter(span: f64, limit: f64) -> f64 {
@@ -77,27 +123,38 @@ fn difference(values: &[f64], counter: bool) -> Option<f64> {
 }
 
 /// Returns the change between the last two samples, per second for a counter.
-pub(super) fn last_two(window: &Window<'_>, per_second: bool) -> Option<f64> {
-    let [.., before, after] = window.values else {
-        return None;
-    };
-    let [.., before_time, after_time] = window.times else {
-        return None;
-    };
-    let change = if per_second && after < before {
-        *after
-    } else {
-        after - before
-    };
-    let span = after_time - before_time;
-    if span == 0 {
+pub(super) fn last_two(
+    window: &Window<'_>,
+    per_second: bool,
+    remarks: &mut Annotations,
+) -> Option<Sample> {
+    let [(before_time, before), (after_time, after)] = window.last_two()?;
+    let span = seconds(after_time - before_time);
+    if span == 0.0 {
         return None;
     }
-    Some(if per_second {
-        change / seconds(span)
-    } else {
-        change
-    })
+    match (before, after) {
+        (Sample::Float(before), Sample::Float(after)) => {
+            let reset = per_second && after < before;
+            let change = if reset { after } else { after - before };
+            let change = if per_second { change / span } else { change };
+            Some(Sample::Float(change))
+        }
+        (Sample::Histogram(before), Sample::Histogram(after)) => {
+            let pair = (before.as_ref(), after.as_ref());
+            let change = native::step(window.metric, pair, per_second, remarks)?;
+            let change = if per_second {
+                change.divided_by(span)
+            } else {
+                change
+            };
+            Some(change.into())
+        }
+        (Sample::Float(_), Sample::Histogram(_)) | (Sample::Histogram(_), Sample::Float(_)) => {
+            remarks.mixed_range(window.metric);
+            None
+        }
+    }
 }
 
 #[cfg(test)]
@@ -107,6 +164,8 @@ mod tests {
     #[test]
     fn a_series_that_starts_inside_the_window_differs_between_versions() {
         let window = Window {
+            metric: "",
+            histograms: &[],
             times: &[290_000, 300_000],
             values: &[1.0, 101.0],
             start: 0,
@@ -115,11 +174,16 @@ mod tests {
             step: 0,
         };
 
-        let old = extrapolated(&window, Change::Increase, Rules::V2).expect("two samples");
-        let new = extrapolated(&window, Change::Increase, Rules::V3).expect("two samples");
+        let increase = |rules| {
+            let change = (Change::Increase, rules);
+            match extrapolated(&window, change, &mut Annotations::default()) {
+                Some(Sample::Float(increase)) => increase,
+                other => panic!("no number: {other:?}"),
+            }
+        };
 
-        assert!((old - 101.0).abs() < 1e-9);
-        assert!((new - 101.0).abs() < 1e-9);
+        assert!((increase(Rules::V2) - 101.0).abs() < 1e-9);
+        assert!((increase(Rules::V3) - 101.0).abs() < 1e-9);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Functions that change labels or order, not values.
 
 use super::ast::Expr;
-use super::eval::{Evaluator, failed, joined};
+use super::eval::{Evaluator, failed, filled, joined};
+use super::row::Row;
 use super::stamp::is_absent;
-use super::types::{EvalError, Row, Steps, Value};
+use super::types::{EvalError, Steps, Value};
 use crate::sim::prometheus::labels::{Labels, NAME, quoted};
 use crate::sim::prometheus::matcher::{Comparison, Matcher, whole};
 use std::cmp::Ordering;
@@ -33,10 +34,8 @@ impl Evaluator<'_> {
             };
             let mut value = String::new();
             found.expand(&replacement, &mut value);
-            Row {
-                labels: row.labels.with(&target, &value),
-                values: row.values,
-            }
+            let labels = row.labels.with(&target, &value);
+            row.with_labels(labels)
         });
         joined(rows.collect())
     }
@@ -68,10 +67,8 @@ impl Evaluator<'_> {
                 .iter()
                 .map(|source| row.labels.get(source))
                 .collect();
-            Row {
-                labels: row.labels.with(&target, &parts.join(&separator)),
-                values: row.values,
-            }
+            let labels = row.labels.with(&target, &parts.join(&separator));
+            row.with_labels(labels)
         });
         joined(rows.collect())
     }
@@ -92,7 +89,12 @@ impl Evaluator<'_> {
         steps: Steps,
         descending: bool,
     ) -> Result<Vec<Row>, EvalError> {
-        let mut rows = self.vector(argument(args, 0)?, steps)?;
+        let rows = self.vector(argument(args, 0)?, steps)?;
+        // Histograms have no order, and leave.
+        let numbers = rows
+            .into_iter()
+            .map(|row| Row::floats(row.labels, row.values));
+        let mut rows = filled(numbers.collect());
         if steps.count == 1 {
             rows.sort_by(|left, right| nan_last(left.values[0], right.values[0], descending));
         }

@@ -48,7 +48,7 @@ impl Evaluator<'_> {
     ) -> Result<Vec<Sampled>, EvalError> {
         let (first, last) = times.bounds();
         let series = self.source.select(&selector.matchers, first - back, last);
-        self.count_samples(series.iter().map(|one| one.times.len()).sum())?;
+        self.count_samples(series.iter().map(Sampled::count).sum())?;
         Ok(series)
     }
 }

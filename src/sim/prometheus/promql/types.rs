@@ -1,8 +1,11 @@
 //! What goes into an evaluation and what comes out.
 
 use super::annotations::Annotations;
+use super::row::Row;
+use crate::sim::prometheus::histogram::Histogram;
 use crate::sim::prometheus::labels::Labels;
 use crate::sim::prometheus::matcher::Matcher;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// The instants at which a query is evaluated; times are milliseconds since 1970.
@@ -87,21 +90,21 @@ pub struct Sampled {
     pub times: Vec<i64>,
     /// What; [`super::ABSENT`] where the series ended.
     pub values: Vec<f64>,
+    /// Native histograms at times of their own.
+    pub histograms: Vec<(i64, Arc<Histogram>)>,
+}
+
+impl Sampled {
+    /// Returns how many samples there are.
+    pub fn count(&self) -> usize {
+        self.times.len() + self.histograms.len()
+    }
 }
 
 /// Where series come from.
 pub trait Source {
     /// Returns the series that meet the matchers with their samples in `from..=to`.
     fn select(&self, matchers: &[Matcher], from: i64, to: i64) -> Vec<Sampled>;
-}
-
-/// One series of a result: a value, or [`super::ABSENT`], for each step.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    /// Whose values.
-    pub labels: Labels,
-    /// One for each step.
-    pub values: Vec<f64>,
 }
 
 /// What an expression is worth.

@@ -2,9 +2,13 @@
 
 use super::ast::Expr;
 use super::eval::{Evaluator, distinct, failed, filled};
+use super::row::{Row, Sample};
 use super::select::Times;
-use super::stamp::{ABSENT, is_absent};
-use super::types::{EvalError, Row, Rules, Sampled, Steps};
+use super::stamp::is_absent;
+use super::types::{EvalError, Rules, Sampled, Steps};
+use crate::sim::prometheus::histogram::Histogram;
+use crate::sim::prometheus::labels::Labels;
+use std::sync::Arc;
 
 /// Series to be looked at through a moving window.
 pub(super) struct Ranges {
@@ -16,8 +20,11 @@ pub(super) struct Ranges {
 /// The samples of one series at one step; at least one, oldest first.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window<'s> {
+    /// The metric's name, for remarks.
+    pub(super) metric: &'s str,
     pub(super) times: &'s [i64],
     pub(super) values: &'s [f64],
+    pub(super) histograms: &'s [(i64, Arc<Histogram>)],
     /// Where the window begins and ends, in milliseconds.
     pub(super) start: i64,
     pub(super) end: i64,
@@ -62,6 +69,84 @@ impl Evaluator<'_> {
     }
 }
 
+impl Window<'_> {
+    /// Returns whether there are both numbers and histograms.
+    pub(super) fn is_mixed(&self) -> bool {
+        !self.values.is_empty() && !self.histograms.is_empty()
+    }
+
+    /// Returns numbers and histograms in the order of time.
+    pub(super) fn samples(&self) -> Vec<(i64, Sample)> {
+        let floats = self.times.iter().zip(self.values);
+        let floats = floats.map(|(time, value)| (*time, Sample::Float(*value)));
+        let histograms = self.histograms.iter();
+        let histograms = histograms.map(|(time, one)| (*time, Sample::from(Arc::clone(one))));
+        let mut all: Vec<(i64, Sample)> = floats.chain(histograms).collect();
+        if self.is_mixed() {
+            all.sort_by_key(|(time, _)| *time);
+        }
+        all
+    }
+
+    /// Returns the first sample, whatever it is.
+    pub(super) fn first(&self) -> Option<(i64, Sample)> {
+        let window = Window {
+            times: self.times.get(..1).unwrap_or_default(),
+            values: self.values.get(..1).unwrap_or_default(),
+            histograms: self.histograms.get(..1).unwrap_or_default(),
+            ..*self
+        };
+        window.samples().into_iter().next()
+    }
+
+    /// Returns the last sample, whatever it is.
+    pub(super) fn last(&self) -> Option<(i64, Sample)> {
+        self.tail(1).pop()
+    }
+
+    /// Returns the last two samples, whatever they are.
+    pub(super) fn last_two(&self) -> Option<[(i64, Sample); 2]> {
+        let mut samples = self.tail(2);
+        let after = samples.pop()?;
+        Some([samples.pop()?, after])
+    }
+
+    /// Returns at least so many of the last samples, if there are.
+    fn tail(&self, wanted: usize) -> Vec<(i64, Sample)> {
+        let floats = self.times.len().saturating_sub(wanted);
+        let histograms = self.histograms.len().saturating_sub(wanted);
+        let window = Window {
+            times: self.times.get(floats..).unwrap_or_default(),
+            values: self.values.get(floats..).unwrap_or_default(),
+            histograms: self.histograms.get(histograms..).unwrap_or_default(),
+            ..*self
+        };
+        window.samples()
+    }
+}
+
+/// Where the windows of the step before ended and began, among numbers and histograms.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    floats: (usize, usize),
+    histograms: (usize, usize),
+}
+
+/// Moves on to the samples that are not before a window, and within its end.
+fn advance<T>(
+    (from, to): &mut (usize, usize),
+    samples: &[T],
+    lies: impl Fn(&T) -> (bool, bool),
+) -> (usize, usize) {
+    while samples.get(*to).is_some_and(|sample| lies(sample).1) {
+        *to += 1;
+    }
+    while samples.get(*from).is_some_and(|sample| lies(sample).0) {
+        *from += 1;
+    }
+    (*from, *to)
+}
+
 /// Staleness marks are no samples of a range.
 fn drop_marks(series: &mut Sampled) {
     if !series.values.iter().any(|value| is_absent(*value)) {
@@ -76,22 +161,22 @@ impl Ranges {
     /// Makes a row of each series by looking through the window at each step.
     ///
     /// Names are kept or dropped; two rows of one identity are refused.
-    pub(super) fn rows(
+    pub(super) fn rows<S: Into<Sample>>(
         &self,
         rules: Rules,
         keep_name: bool,
-        mut look: impl FnMut(&Window<'_>) -> Option<f64>,
+        mut look: impl FnMut(&Window<'_>) -> Option<S>,
     ) -> Result<Vec<Row>, EvalError> {
         let rows = self
             .series
             .iter()
-            .map(|series| Row {
-                labels: if keep_name {
+            .map(|series| {
+                let labels = if keep_name {
                     series.labels.clone()
                 } else {
                     series.labels.without_name()
-                },
-                values: self.through(series, rules, &mut look),
+                };
+                self.through(labels, series, rules, &mut look)
             })
             .collect();
         let rows = filled(rows);
@@ -99,28 +184,28 @@ impl Ranges {
         Ok(rows)
     }
 
-    fn through(
+    fn through<S: Into<Sample>>(
         &self,
+        labels: Labels,
         series: &Sampled,
         rules: Rules,
-        look: &mut impl FnMut(&Window<'_>) -> Option<f64>,
-    ) -> Vec<f64> {
-        let (mut from, mut to) = (0, 0);
-        (0..self.times.steps.count)
-            .map(|step| {
-                let window = self.window(series, rules, step, (&mut from, &mut to));
-                window.and_then(|window| look(&window)).unwrap_or(ABSENT)
-            })
-            .collect()
+        look: &mut impl FnMut(&Window<'_>) -> Option<S>,
+    ) -> Row {
+        let mut place = Place::default();
+        let samples = (0..self.times.steps.count).map(|step| {
+            let window = self.window(series, rules, step, &mut place)?;
+            look(&window).map(Into::into)
+        });
+        Row::of(labels, samples)
     }
 
-    /// Returns what is in the window of a step; `from` and `to` only ever move on.
+    /// Returns what is in the window of a step; the place only ever moves on.
     fn window<'s>(
         &self,
         series: &'s Sampled,
         rules: Rules,
         step: usize,
-        (from, to): (&mut usize, &mut usize),
+        place: &mut Place,
     ) -> Option<Window<'s>> {
         let end = self.times.at(step);
         let start = end - self.range;
@@ -128,17 +213,21 @@ impl Ranges {
             Rules::V2 => time < start,
             Rules::V3 => time <= start,
         };
-        while series.times.get(*to).is_some_and(|time| *time <= end) {
-            *to += 1;
-        }
-        while series.times.get(*from).is_some_and(|time| before(*time)) {
-            *from += 1;
-        }
-        let times = series.times.get(*from..*to)?;
-        let values = series.values.get(*from..*to)?;
-        (!times.is_empty()).then(|| Window {
+        let (from, to) = advance(&mut place.floats, &series.times, |time| {
+            (before(*time), *time <= end)
+        });
+        let times = series.times.get(from..to)?;
+        let values = series.values.get(from..to)?;
+        let (from, to) = advance(&mut place.histograms, &series.histograms, |(time, _)| {
+            (before(*time), *time <= end)
+        });
+        let histograms = series.histograms.get(from..to)?;
+        let filled = !times.is_empty() || !histograms.is_empty();
+        filled.then(|| Window {
+            metric: series.labels.name(),
             times,
             values,
+            histograms,
             start,
             end,
             now: self.times.steps.at(step),
@@ -150,12 +239,9 @@ impl Ranges {
     pub(super) fn absent(&self, rules: Rules) -> Vec<bool> {
         let mut absent = vec![true; self.times.steps.count];
         for series in &self.series {
-            let (mut from, mut to) = (0, 0);
+            let mut place = Place::default();
             for (step, absent) in absent.iter_mut().enumerate() {
-                if self
-                    .window(series, rules, step, (&mut from, &mut to))
-                    .is_some()
-                {
+                if self.window(series, rules, step, &mut place).is_some() {
                     *absent = false;
                 }
             }
@@ -168,11 +254,12 @@ impl Ranges {
         self.series
             .iter()
             .filter_map(|series| {
-                let window = self.window(series, rules, 0, (&mut 0, &mut 0))?;
+                let window = self.window(series, rules, 0, &mut Place::default())?;
                 Some(Sampled {
                     labels: series.labels.clone(),
                     times: window.times.to_vec(),
                     values: window.values.to_vec(),
+                    histograms: window.histograms.to_vec(),
                 })
             })
             .collect()

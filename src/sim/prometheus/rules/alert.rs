@@ -1,6 +1,7 @@
 //! The life of an alert: pending, firing, gone (`rules/alerting.go`: `AlertingRule.Eval`).
 
 use crate::sim::prometheus::labels::{Labels, NAME};
+use crate::sim::prometheus::promql::Sample;
 use std::time::Duration;
 
 /// How long an alert that ended is still reported as such.
@@ -62,7 +63,7 @@ impl ActiveAlert {
     }
 
     /// Returns the samples that tell of this alert.
-    pub(super) fn samples(&self) -> Vec<(Labels, f64)> {
+    pub(super) fn samples(&self) -> Vec<(Labels, Sample)> {
         if self.phase == Phase::Resolved {
             return Vec::new();
         }
@@ -71,7 +72,8 @@ impl ActiveAlert {
             .with(NAME, "ALERTS")
             .with("alertstate", self.state());
         let since = self.labels.with(NAME, "ALERTS_FOR_STATE");
-        vec![(alerts, 1.0), (since, (self.active_at / 1000) as f64)]
+        let began = (self.active_at / 1000) as f64;
+        vec![(alerts, 1.0.into()), (since, began.into())]
     }
 }
 

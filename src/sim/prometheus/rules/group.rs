@@ -3,7 +3,7 @@
 use super::alert::{ActiveAlert, Found, progress};
 use super::template::{self, Template};
 use crate::sim::prometheus::labels::{Label, Labels, NAME};
-use crate::sim::prometheus::promql::{ABSENT, Expr, Row, Value, is_absent};
+use crate::sim::prometheus::promql::{ABSENT, Expr, Row, Sample, Value};
 use crate::sim::prometheus::{Core, QueryError, write};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -160,11 +160,11 @@ impl Rule {
     }
 
     /// Stores samples, and ends the series of the evaluation before that are not among them.
-    fn write(&mut self, core: &Core, at: i64, samples: Vec<(Labels, f64)>) {
+    fn write(&mut self, core: &Core, at: i64, samples: Vec<(Labels, Sample)>) {
         let mut store = write(&core.store);
         let mut written = HashSet::with_capacity(samples.len());
-        for (labels, value) in samples {
-            store.append(&labels, at, value);
+        for (labels, sample) in samples {
+            store.append(&labels, at, sample);
             written.insert(labels);
         }
         for gone in self.written.difference(&written) {
@@ -175,21 +175,16 @@ impl Rule {
 }
 
 /// Returns the series of a result at its only instant.
-fn rows(value: Value) -> Vec<(Labels, f64)> {
-    let single = |row: Row| {
-        let value = row
-            .values
-            .first()
-            .copied()
-            .filter(|value| !is_absent(*value))?;
-        Some((row.labels, value))
-    };
+fn rows(value: Value) -> Vec<(Labels, Sample)> {
     match value {
-        Value::Vector(rows) => rows.into_iter().filter_map(single).collect(),
+        Value::Vector(rows) => {
+            let single = |row: Row| Some((row.labels.clone(), row.sample(0)?));
+            rows.into_iter().filter_map(single).collect()
+        }
         Value::Scalar(numbers) => {
             let number = numbers.first().copied();
             number
-                .map(|number| (Labels::default(), number))
+                .map(|number| (Labels::default(), number.into()))
                 .into_iter()
                 .collect()
         }
@@ -200,11 +195,11 @@ fn rows(value: Value) -> Vec<(Labels, f64)> {
 fn recorded(
     name: &str,
     labels: &[(String, String)],
-    rows: Vec<(Labels, f64)>,
-) -> Result<Vec<(Labels, f64)>, String> {
+    rows: Vec<(Labels, Sample)>,
+) -> Result<Vec<(Labels, Sample)>, String> {
     let mut seen = HashSet::new();
     let mut out = Vec::with_capacity(rows.len());
-    for (row, value) in rows {
+    for (row, sample) in rows {
         let mut row = row.with(NAME, name);
         for (label, value) in labels {
             row = row.with(label, value);
@@ -215,7 +210,7 @@ fn recorded(
                     .to_owned(),
             );
         }
-        out.push((row, value));
+        out.push((row, sample));
     }
     Ok(out)
 }
@@ -227,16 +222,21 @@ type Pairs = [(String, String)];
 fn found(
     core: &Core,
     at: i64,
-    rows: &[(Labels, f64)],
+    rows: &[(Labels, Sample)],
     (name, labels, annotations): (&str, &Pairs, &Pairs),
 ) -> Result<Vec<Found>, String> {
     let mut seen = HashSet::new();
     let mut out = Vec::with_capacity(rows.len());
-    for (row, value) in rows {
+    for (row, sample) in rows {
+        // A histogram has no value of its own: upstream says zero.
+        let value = match sample {
+            Sample::Float(value) => *value,
+            Sample::Histogram(_) => 0.0,
+        };
         let query = |text: &str| core.query_for_template(text, at);
         let template = Template {
             labels: row,
-            value: *value,
+            value,
             external_url: &core.options.external_url,
             query: &query,
         };
@@ -258,7 +258,7 @@ fn found(
         out.push(Found {
             labels,
             annotations: annotations.iter().map(expand).collect(),
-            value: *value,
+            value,
         });
     }
     Ok(out)

@@ -1,10 +1,12 @@
-//! One series: sealed chunks and a growing one.
+//! One series: sealed chunks and a growing one, and native histograms beside them.
 
+use super::super::histogram::{Buckets, Histogram, ResetHint};
 use super::super::labels::Labels;
-use super::super::promql::Sampled;
+use super::super::promql::{Sample, Sampled};
 use super::Size;
 use super::chunk::Chunk;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// How many samples a chunk takes.
 const CHUNK: usize = 120;
@@ -16,6 +18,8 @@ pub(super) struct Series {
     sealed: VecDeque<Chunk>,
     times: Vec<i64>,
     values: Vec<f64>,
+    /// Few series have any, so they are not packed.
+    histograms: VecDeque<(i64, Arc<Histogram>)>,
 }
 
 impl Series {
@@ -25,6 +29,7 @@ impl Series {
             sealed: VecDeque::new(),
             times: Vec::new(),
             values: Vec::new(),
+            histograms: VecDeque::new(),
         }
     }
 
@@ -33,10 +38,20 @@ impl Series {
     }
 
     /// Adds a sample; returns whether it is younger than all others.
-    pub(super) fn append(&mut self, at: i64, value: f64) -> bool {
+    pub(super) fn append(&mut self, at: i64, sample: Sample) -> bool {
         if self.last_time().is_some_and(|last| at <= last) {
             return false;
         }
+        match sample {
+            Sample::Float(value) => self.append_float(at, value),
+            Sample::Histogram(histogram) => {
+                self.histograms.push_back((at, believed(histogram)));
+            }
+        }
+        true
+    }
+
+    fn append_float(&mut self, at: i64, value: f64) {
         if self.times.len() >= CHUNK {
             self.sealed
                 .push_back(Chunk::seal(&self.times, &self.values));
@@ -45,21 +60,23 @@ impl Series {
         }
         self.times.push(at);
         self.values.push(value);
-        true
     }
 
     fn last_time(&self) -> Option<i64> {
         let sealed = self.sealed.back().map(Chunk::last);
-        self.times.last().copied().or(sealed)
+        let float = self.times.last().copied().or(sealed);
+        float.max(self.histograms.back().map(|(at, _)| *at))
     }
 
     fn first_time(&self) -> Option<i64> {
         let sealed = self.sealed.front().map(Chunk::first);
-        sealed.or_else(|| self.times.first().copied())
+        let float = sealed.or_else(|| self.times.first().copied());
+        let histogram = self.histograms.front().map(|(at, _)| *at);
+        float.into_iter().chain(histogram).min()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.times.is_empty() && self.sealed.is_empty()
+        self.times.is_empty() && self.sealed.is_empty() && self.histograms.is_empty()
     }
 
     pub(super) fn forget_before(&mut self, oldest: i64) {
@@ -74,6 +91,8 @@ impl Series {
             self.times.clear();
             self.values.clear();
         }
+        let kept = self.histograms.partition_point(|(at, _)| *at < oldest);
+        self.histograms.drain(..kept);
     }
 
     pub(super) fn overlaps(&self, from: i64, to: i64) -> bool {
@@ -87,6 +106,7 @@ impl Series {
             labels: self.labels.clone(),
             times: Vec::new(),
             values: Vec::new(),
+            histograms: self.histograms_between(from, to),
         };
         for chunk in &self.sealed {
             if chunk.last() < from || chunk.first() > to {
@@ -108,10 +128,25 @@ impl Series {
         out
     }
 
+    fn histograms_between(&self, from: i64, to: i64) -> Vec<(i64, Arc<Histogram>)> {
+        let begin = self.histograms.partition_point(|(at, _)| *at < from);
+        let end = self.histograms.partition_point(|(at, _)| *at <= to);
+        self.histograms
+            .range(begin..end.max(begin))
+            .cloned()
+            .collect()
+    }
+
     pub(super) fn add_to(&self, size: &mut Size) {
         size.series += 1;
         size.chunks += self.sealed.len() + usize::from(!self.times.is_empty());
         size.samples += self.times.len() + self.sealed.iter().map(Chunk::len).sum::<usize>();
+        size.samples += self.histograms.len();
+        size.bytes += self
+            .histograms
+            .iter()
+            .map(|(_, one)| bytes(one))
+            .sum::<usize>();
         size.bytes += self.times.len() * 16 + self.sealed.iter().map(Chunk::bytes).sum::<usize>();
         let earlier = |old: Option<i64>, new| Some(old.map_or(new, |old| old.min(new)));
         if let (Some(first), Some(last)) = (self.first_time(), self.last_time()) {
@@ -119,4 +154,20 @@ impl Series {
             size.youngest = Some(size.youngest.map_or(last, |old| old.max(last)));
         }
     }
+}
+
+/// Whoever writes cannot know that a counter went on, for a sample may be missing between.
+fn believed(histogram: Arc<Histogram>) -> Arc<Histogram> {
+    if histogram.hint != ResetHint::NotReset {
+        return histogram;
+    }
+    Arc::new(Histogram {
+        hint: ResetHint::Unknown,
+        ..Arc::unwrap_or_clone(histogram)
+    })
+}
+
+fn bytes(histogram: &Histogram) -> usize {
+    let buckets = |buckets: &Buckets| buckets.iter().count() * size_of::<(i32, f64)>();
+    size_of::<Histogram>() + buckets(&histogram.positive) + buckets(&histogram.negative)
 }

@@ -4,10 +4,11 @@
 
 use super::outcome;
 use crate::sim::prometheus::labels::{Labels, NAME};
+use crate::sim::prometheus::promql::annotations::Annotations;
 use crate::sim::prometheus::promql::ast::{Binary, Cardinality, MatchLabels, Operator};
 use crate::sim::prometheus::promql::eval::{failed, filled, joined};
-use crate::sim::prometheus::promql::stamp::{ABSENT, is_absent};
-use crate::sim::prometheus::promql::types::{EvalError, Row, Rules, Steps};
+use crate::sim::prometheus::promql::row::{Row, Sample};
+use crate::sim::prometheus::promql::types::{EvalError, Rules, Steps};
 use std::collections::{HashMap, HashSet};
 
 /// The groups of series that may meet, by the labels that have to be equal.
@@ -47,8 +48,8 @@ pub(super) fn set(
     let there = |rows: &[Row], of: &[usize]| {
         let mut there = vec![vec![false; steps.count]; groups.0.len()];
         for (row, group) in rows.iter().zip(of) {
-            for (there, value) in there[*group].iter_mut().zip(&row.values) {
-                *there |= !is_absent(*value);
+            for (step, there) in there[*group].iter_mut().enumerate() {
+                *there |= row.is_there(step);
             }
         }
         there
@@ -70,9 +71,9 @@ pub(super) fn set(
 
 fn keep_where(rows: &mut [Row], groups: &[usize], keep: impl Fn(usize, usize) -> bool) {
     for (row, group) in rows.iter_mut().zip(groups) {
-        for (step, value) in row.values.iter_mut().enumerate() {
+        for step in 0..row.values.len() {
             if !keep(*group, step) {
-                *value = ABSENT;
+                row.put(step, None);
             }
         }
     }
@@ -85,14 +86,15 @@ struct Sides<'r> {
     one: &'r [Row],
     swapped: bool,
     rules: Rules,
+    steps: Steps,
 }
 
 /// Arithmetic and comparisons between series.
 pub(super) fn arithmetic(
     binary: &Binary,
-    left: &[Row],
-    right: &[Row],
+    (left, right): (&[Row], &[Row]),
     (steps, rules): (Steps, Rules),
+    remarks: &mut Annotations,
 ) -> Result<Vec<Row>, EvalError> {
     if binary.matching.fill_left.is_some() || binary.matching.fill_right.is_some() {
         return Err(failed("fill modifiers are not supported by this server"));
@@ -109,34 +111,30 @@ pub(super) fn arithmetic(
         one,
         swapped,
         rules,
+        steps,
     };
     let mut groups = Groups::default();
     let many_groups = groups.of(many, &binary.matching.labels);
     let one_groups = groups.of(one, &binary.matching.labels);
-    let partner = sides.partners(&one_groups, groups.0.len(), steps)?;
-    sides.combine(&many_groups, &partner, steps)
+    let partner = sides.partners(&one_groups, groups.0.len())?;
+    sides.combine(&many_groups, &partner, remarks)
 }
 
 const NOBODY: usize = usize::MAX;
 
 impl Sides<'_> {
     /// Returns for each group and step the only series of the one side.
-    fn partners(
-        &self,
-        groups: &[usize],
-        count: usize,
-        steps: Steps,
-    ) -> Result<Vec<Vec<usize>>, EvalError> {
-        let mut partner = vec![vec![NOBODY; steps.count]; count];
-        let mut anybody = vec![false; steps.count];
+    fn partners(&self, groups: &[usize], count: usize) -> Result<Vec<Vec<usize>>, EvalError> {
+        let mut partner = vec![vec![NOBODY; self.steps.count]; count];
+        let mut anybody = vec![false; self.steps.count];
         for row in self.many {
-            for (anybody, value) in anybody.iter_mut().zip(&row.values) {
-                *anybody |= !is_absent(*value);
+            for (step, anybody) in anybody.iter_mut().enumerate() {
+                *anybody |= row.is_there(step);
             }
         }
         for (number, (row, group)) in self.one.iter().zip(groups).enumerate() {
-            for (step, value) in row.values.iter().enumerate() {
-                if is_absent(*value) || !anybody[step] {
+            for (step, anybody) in anybody.iter().enumerate() {
+                if !anybody || !row.is_there(step) {
                     continue;
                 }
                 let place = &mut partner[*group][step];
@@ -170,7 +168,7 @@ impl Sides<'_> {
         &self,
         groups: &[usize],
         partner: &[Vec<usize>],
-        steps: Steps,
+        remarks: &mut Annotations,
     ) -> Result<Vec<Row>, EvalError> {
         let mut out: Vec<Row> = Vec::with_capacity(self.many.len());
         let mut used: HashSet<(usize, usize)> = HashSet::new();
@@ -179,15 +177,12 @@ impl Sides<'_> {
             // One series can meet several partners, one after the other.
             let mut places: HashMap<Labels, usize> = HashMap::new();
             let mut before = (NOBODY, 0);
-            for (step, value) in row.values.iter().enumerate() {
-                let other = partner[*group][step];
-                if is_absent(*value) || other == NOBODY {
+            for (step, other) in partner[*group].iter().copied().enumerate() {
+                let many = row.sample(step).filter(|_| other != NOBODY);
+                let Some(result) = many.and_then(|many| self.value(many, (other, step), remarks))
+                else {
                     continue;
-                }
-                let result = self.value(*value, self.one[other].values[step]);
-                if is_absent(result) {
-                    continue;
-                }
+                };
                 if one_to_one && !used.insert((*group, step)) {
                     return Err(failed(
                         "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
@@ -196,15 +191,12 @@ impl Sides<'_> {
                 if before.0 != other {
                     let labels = self.labels(&row.labels, &self.one[other].labels);
                     let place = *places.entry(labels).or_insert_with_key(|labels| {
-                        out.push(Row {
-                            labels: labels.clone(),
-                            values: vec![ABSENT; steps.count],
-                        });
+                        out.push(Row::nothing(labels.clone(), self.steps.count));
                         out.len() - 1
                     });
                     before = (other, place);
                 }
-                out[before.1].values[step] = result;
+                out[before.1].put(step, Some(result));
             }
         }
         joined(filled(out)).or(Err(failed(
@@ -212,13 +204,19 @@ impl Sides<'_> {
         )))
     }
 
-    fn value(&self, many: f64, one: f64) -> f64 {
+    fn value(
+        &self,
+        many: Sample,
+        (other, step): (usize, usize),
+        remarks: &mut Annotations,
+    ) -> Option<Sample> {
+        let one = self.one[other].sample(step)?;
         let (left, right) = if self.swapped {
             (one, many)
         } else {
             (many, one)
         };
-        outcome(self.binary, left, right, left)
+        outcome(self.binary, (left.clone(), right), left, remarks)
     }
 
     fn labels(&self, many: &Labels, one: &Labels) -> Labels {
