@@ -1,6 +1,6 @@
 //! Rollouts, analyses, metrics and alerts as people see them.
 
-use super::screens_delivery_data::rollouts;
+use super::screens_delivery_data::{rollout, rollouts};
 use super::screens_desk::Desk;
 use super::screens_fixtures::{NARROW, USUAL, WIDE, ago, application, now, shown, styled};
 use chrono::TimeDelta;
@@ -39,6 +39,40 @@ fn rollouts_table() {
     let mut desk = Desk::connected(USUAL);
     desk.command("ro");
     insta::assert_snapshot!("rollouts_by_role", styled(&desk.state));
+}
+
+#[test]
+fn rollouts_of_one_name_are_told_apart_in_a_narrow_window() {
+    let mut desk = Desk::connected(NARROW);
+    desk.answers = false;
+    let namespaces = ["demo-app-prod", "demo-app-staging", "demo-app-qa"];
+    let rows = namespaces.map(|namespace| rollout(namespace, "demo-app"));
+    desk.state.store.apply(Delta {
+        kind: rows[0].object.kind.clone(),
+        reset: true,
+        rows: Rows::Rollouts(rows.to_vec()),
+        removed: Vec::new(),
+    });
+    desk.command("ro");
+
+    let screen = shown(&desk.state);
+
+    for namespace in namespaces {
+        let name = format!("{namespace}/demo-app");
+        assert!(screen.contains(&name), "{name} in\n{screen}");
+    }
+}
+
+#[test]
+fn keys_stay_on_screen_beside_long_crumbs() {
+    let mut desk = Desk::connected(NARROW);
+    desk.command("ro").keys("enter").keys("shift-m");
+
+    let screen = shown(&desk.state);
+    let footer = screen.lines().last().unwrap_or_default();
+
+    assert!(footer.starts_with(" … ▸"), "{footer}");
+    assert!(footer.contains("longer"), "{footer}");
 }
 
 #[test]

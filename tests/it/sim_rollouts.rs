@@ -7,3 +7,4 @@ mod canary;
 mod routing;
 mod settled;
 mod timeline;
+mod trouble;

@@ -1,7 +1,7 @@
 //! Rollouts, metrics and alerts by key: what is asked of the platform, and what is refused.
 
 use crate::cockpit::{Cockpit, app, cluster};
-use crate::screens_delivery_data::{alerts, board, detail, paused, query, rollout};
+use crate::screens_delivery_data::{aborted, alerts, board, detail, paused, query, rollout};
 use std::time::Duration;
 use tiphys::app::overlays::{FieldId, FieldValue, Focus};
 use tiphys::app::schedule::next_deadline;
@@ -97,6 +97,29 @@ fn second_promotion_is_refused_while_the_first_is_on_its_way() {
     tell(&mut cockpit, unpausing);
     cockpit.press("> right enter");
     assert!(cockpit.intents().is_empty());
+}
+
+#[test]
+fn what_was_aborted_is_not_promoted() {
+    let mut cockpit = Cockpit::connected();
+    let mut row = here(aborted());
+    row.pauses = paused().pauses;
+    list(&mut cockpit, vec![row.clone()]);
+    cockpit.command("ro");
+    cockpit.press("enter");
+    tell(&mut cockpit, row);
+
+    for key in [">", "shift-t"] {
+        cockpit.press(key);
+        let problem = cockpit.dialog().problem.clone().unwrap_or_default();
+        assert!(
+            problem.contains("was aborted; retry it"),
+            "{key}: {problem}"
+        );
+        cockpit.press("right enter");
+        assert!(cockpit.intents().is_empty(), "{key}");
+        cockpit.press("esc");
+    }
 }
 
 #[test]

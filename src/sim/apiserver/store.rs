@@ -284,12 +284,9 @@ impl Contents {
         } else {
             wanted.limit
         };
-        let undone = match undone.filter(|undone| !undone.is_empty()) {
-            None => {
-                let found = self.range(wanted.namespace, wanted.after);
-                return split(found.filter(|object| picks(object)), limit);
-            }
-            Some(undone) => undone,
+        let Some(undone) = undone.filter(|undone| !undone.is_empty()) else {
+            let found = self.range(wanted.namespace, wanted.after);
+            return split(found.filter(|object| picks(object)), limit);
         };
         let older = undone.values().copied().flatten();
         let in_page = |object: &&Arc<Stored>| {
