@@ -114,7 +114,8 @@ pub struct Demo {
     /// Further Applications to create.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub apps: u32,
-    /// Opens each server on its own port of this loopback address, such as `127.0.0.1:0`.
+    /// Opens each server on its own port of this loopback address, such as `127.0.0.1:0`; a port
+    /// other than 0 is the API server's.
     #[arg(long, value_name = "ADDR", value_parser = parse_loopback)]
     pub listen: Option<SocketAddr>,
     /// Writes the addresses and credentials of the servers to this file.

@@ -192,13 +192,14 @@ pub(super) struct Door {
     folder: tempfile::TempDir,
 }
 
-/// Opens the API server's port first: controllers hand its certificate to pods.
+/// Opens the API server's port first: controllers hand its certificate to pods. A port that was
+/// given is this one.
 pub(super) async fn open_kubernetes(
     address: SocketAddr,
     server: &ApiServer,
 ) -> Result<Door, SimError> {
     let listening = server
-        .listen_tls(with_any_port(address))
+        .listen_tls(address)
         .await
         .map_err(|error| SimError::ListenTls(error.to_string()))?;
     let folder = tempfile::Builder::new()
@@ -242,7 +243,7 @@ async fn serve(
     Ok(bound)
 }
 
-/// Each server has a port of its own, so a given one cannot be shared: it is left to the first.
+/// Each server has a port of its own, so a given one cannot be shared: it is the API server's.
 fn with_any_port(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip(), 0)
 }
