@@ -16,6 +16,7 @@ pub mod finding;
 pub mod globs;
 pub mod graph;
 pub mod health;
+pub mod image_update;
 pub mod intent;
 pub mod kind;
 pub mod metric;
