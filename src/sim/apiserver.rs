@@ -62,6 +62,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// How a server is started.
 #[derive(Clone, Debug)]
@@ -148,6 +149,17 @@ impl ApiServer {
     /// Opens a door over TLS on `addr` (port 0: the system chooses) with a token for everything.
     pub async fn listen_tls(&self, addr: SocketAddr) -> Result<Listening, ListenError> {
         tls::listen(&self.core, addr).await
+    }
+
+    /// Opens a TLS port for another server of the platform, with a certificate of the same
+    /// authority in the name of `server`'s first part.
+    pub async fn listen_for(
+        &self,
+        addr: SocketAddr,
+        server: (&str, axum::Router),
+        stop: CancellationToken,
+    ) -> Result<SocketAddr, ListenError> {
+        tls::listen_for(&self.core, addr, server, stop).await
     }
 
     /// Writes a kubeconfig that uses the token of a door.

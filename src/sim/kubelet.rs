@@ -35,7 +35,7 @@ use image::ImageSource;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use pod::{PodRun, Stage};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -81,8 +81,8 @@ struct Shared {
     clock: PlatformClock,
     seed: Seed,
     runs: RwLock<BTreeMap<ObjectKey, PodRun>>,
-    /// The images that each node has.
-    on_node: RwLock<HashMap<String, HashSet<String>>>,
+    /// The images that each node has, with the digests they were pulled by.
+    on_node: RwLock<HashMap<String, HashMap<String, String>>>,
     addresses: AtomicU32,
     /// What steps left in claims, and as artifacts.
     kept: volumes::Kept,

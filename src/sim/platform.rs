@@ -6,24 +6,28 @@
 
 mod effects;
 mod endpoints;
+mod faults;
 mod fleet;
 mod forward;
 mod listen;
 mod monitoring;
 mod objects;
 mod parts;
+mod registry;
 mod rule_files;
 mod seed;
 mod story;
 
 pub use endpoints::{
-    Endpoints, GitEndpoint, GitHubEndpoint, KubernetesEndpoint, ServerEndpoint, WebhookEndpoint,
+    Endpoints, GitEndpoint, GitHubEndpoint, HarborEndpoint, KubernetesEndpoint, ServerEndpoint,
+    WebhookEndpoint,
 };
 
 use super::apiserver::{ApiServer, ServerOptions};
 use super::clock::PlatformClock;
 use super::controllers::runtime::Runtime;
 use super::git::{GitError, GitServer};
+use super::harbor::Harbor;
 use super::network::Network;
 use super::rng::Seed;
 use super::scenario::Scenario;
@@ -135,6 +139,7 @@ pub struct Simulation {
     clock: PlatformClock,
     git: GitServer,
     runtime: Runtime,
+    harbor: Option<Harbor>,
     endpoints: Option<Endpoints>,
     stop: CancellationToken,
     /// Holds the kubeconfig while the platform runs.
@@ -175,13 +180,21 @@ impl Simulation {
 
         let receiver = bring_events(&options, &server, &git, &stop);
         let times = (clock.clone(), started);
-        story::tell(&options.scenario, &admin, &git, times, &stop);
+        let stage = story::Stage {
+            client: admin,
+            git: git.clone(),
+            harbor: parts.harbor.clone(),
+        };
+        faults::offer(&options.scenario, &stage, &clock, &stop).await?;
+        story::tell(&options.scenario, &stage, times, &stop);
+        let harbor = parts.harbor.clone();
 
         let mut simulation = Self {
             server,
             clock,
             git,
             runtime,
+            harbor,
             endpoints: None,
             stop,
             folder: None,
@@ -221,6 +234,11 @@ impl Simulation {
 
     pub fn git(&self) -> &GitServer {
         &self.git
+    }
+
+    /// The registry, where the scenario starts one.
+    pub fn harbor(&self) -> Option<&Harbor> {
+        self.harbor.as_ref()
     }
 
     /// How many reconciliations are running or due now; 0 means that nothing will happen before

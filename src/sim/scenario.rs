@@ -19,6 +19,7 @@ pub use model::{
 
 use crate::domain::nearest::nearest;
 use crate::sim::files::{FileTree, MemoryFiles};
+use crate::sim::harbor::shape::RegistryShape;
 use crate::sim::kubelet::image::ImageProfile;
 use crate::sim::steps::StepProfile;
 use crate::sim::traffic::TrafficShape;
@@ -107,6 +108,8 @@ pub struct Scenario {
     pub registries: Vec<String>,
     pub images: Vec<String>,
     pub profiles: Vec<ImageProfile>,
+    /// Projects, robots, contents of images, known vulnerabilities.
+    pub registry: RegistryShape,
     /// What the steps of Workflows and TaskRuns do.
     pub steps: Vec<StepProfile>,
     /// The requests that services get.

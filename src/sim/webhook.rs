@@ -11,4 +11,4 @@ pub mod smee;
 
 pub use payload::{Form, PushEvent, requests_for};
 pub use receiver::{Receiver, router};
-pub(in crate::sim) use signature::is_valid as is_signed;
+pub(in crate::sim) use signature::{is_valid as is_signed, sign};

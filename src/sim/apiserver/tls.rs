@@ -20,6 +20,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 
 /// Why the server cannot be reached over TLS.
 #[derive(Debug, thiserror::Error)]
@@ -124,20 +125,79 @@ pub(super) async fn listen(core: &Arc<Core>, addr: SocketAddr) -> Result<Listeni
     Ok(listening)
 }
 
+/// Opens a port for another server, with a certificate of the same authority, until `stop`.
+pub(super) async fn listen_for(
+    core: &Arc<Core>,
+    addr: SocketAddr,
+    (subject, router): (&str, axum::Router),
+    stop: CancellationToken,
+) -> Result<SocketAddr, ListenError> {
+    let bind = |source| ListenError::Bind { addr, source };
+    let listener = TcpListener::bind(addr).await.map_err(bind)?;
+    let local = listener.local_addr().map_err(bind)?;
+    let authority = core.authority()?;
+    let names = vec!["localhost".to_owned(), subject.to_owned()];
+    let usage = ExtendedKeyUsagePurpose::ServerAuth;
+    let (certificate, key) = authority.issue(subject, with_own(names, local), usage)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ListenError::Tls(error.to_string()))?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .map_err(|error| ListenError::Tls(error.to_string()))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    tokio::spawn(async move {
+        let accepting = async {
+            loop {
+                let Ok((stream, _)) = listener.accept().await else {
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    continue;
+                };
+                tokio::spawn(serve_router(router.clone(), stream, acceptor.clone()));
+            }
+        };
+        stop.run_until_cancelled(accepting).await;
+    });
+    Ok(local)
+}
+
+async fn serve_router(router: axum::Router, stream: TcpStream, acceptor: TlsAcceptor) {
+    let stream = match acceptor.accept(stream).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::debug!(%error, "a TLS handshake failed");
+            return;
+        }
+    };
+    let service = hyper_util::service::TowerToHyperService::new(router);
+    let served = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::trace!(%error, "a connection ended");
+    }
+}
+
+/// Adds the addresses that a certificate is used at.
+fn with_own(mut names: Vec<String>, local: SocketAddr) -> Vec<String> {
+    for own in ["127.0.0.1".to_owned(), local.ip().to_string()] {
+        if !names.contains(&own) {
+            names.push(own);
+        }
+    }
+    names
+}
+
 fn server_config(
     authority: &Authority,
     local: SocketAddr,
 ) -> Result<rustls::ServerConfig, ListenError> {
     let tls = |error: &dyn std::fmt::Display| ListenError::Tls(error.to_string());
-    let mut names = vec![
-        "localhost".to_owned(),
-        "127.0.0.1".to_owned(),
-        "kubernetes.default.svc".to_owned(),
-    ];
-    let own = local.ip().to_string();
-    if !names.contains(&own) {
-        names.push(own);
-    }
+    let names = vec!["localhost".to_owned(), "kubernetes.default.svc".to_owned()];
+    let names = with_own(names, local);
     let usage = ExtendedKeyUsagePurpose::ServerAuth;
     let (certificate, key) = authority.issue("kube-apiserver", names, usage)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());

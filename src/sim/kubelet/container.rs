@@ -14,7 +14,7 @@ use crate::sim::controllers::runtime::time::seconds;
 use crate::sim::rng::{Rng, Seed};
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::{Container, Pod};
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 const FIRST_BACK_OFF: f64 = 10.0;
 const LONGEST_BACK_OFF: f64 = 300.0;
@@ -141,7 +141,7 @@ pub(super) struct Scene<'a> {
     pub(super) spec: &'a Container,
     pub(super) role: Role,
     pub(super) images: &'a dyn ImageSource,
-    pub(super) on_node: &'a mut HashSet<String>,
+    pub(super) on_node: &'a mut HashMap<String, String>,
     /// Why the container cannot be created: something it refers to is missing.
     pub(super) missing: Option<&'a String>,
     pub(super) ip: &'a str,
@@ -308,7 +308,7 @@ impl ContainerRun {
             self.phase = Phase::Blocked("InvalidImageName", message, None);
             return;
         }
-        let present = scene.on_node.contains(&image);
+        let present = scene.on_node.contains_key(&image);
         match scene.spec.image_pull_policy.as_deref() {
             Some("Never") if !present => {
                 let message =
@@ -322,7 +322,7 @@ impl ContainerRun {
             Some(_) | None if present => {
                 let message = format!("Container image \"{image}\" already present on machine");
                 scene.normal(at, "Pulled", message);
-                self.digest = Some(super::image::digest_of(&image));
+                self.digest = scene.on_node.get(&image).cloned();
                 self.create(scene, at);
             }
             Some(_) | None => self.start_pull(scene, at),
@@ -337,7 +337,7 @@ impl ContainerRun {
                 .rng("pull", self.restarts + self.pull_failures)
                 .between(0.5, 1.5)
         });
-        if scene.on_node.contains(&image) {
+        if scene.on_node.contains_key(&image) {
             // Only the manifest is asked for when the layers are there.
             span = span.min(0.2);
         }
@@ -365,7 +365,7 @@ impl ContainerRun {
                          waiting). Image size: {size} bytes."
                     ),
                 );
-                scene.on_node.insert(image);
+                scene.on_node.insert(image, digest.clone());
                 self.digest = Some(digest);
                 self.pull_failures = 0;
                 self.create(scene, at);

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// How containers of some images behave. What is left out behaves well.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -98,10 +98,20 @@ pub trait ImageSource: Debug + Send + Sync + 'static {
     fn profile(&self, image: &str) -> ImageProfile;
 }
 
+/// A registry of the platform, as its nodes pull from it.
+pub trait OwnRegistry: Debug + Send + Sync + 'static {
+    /// Returns whether a reference is to this registry.
+    fn holds(&self, image: &str) -> bool;
+
+    /// Pulls an image: its digest and size, or what the container runtime says about it.
+    fn pull(&self, image: &str) -> Result<(String, u64), String>;
+}
+
 /// Images by rule: the platform's own registry must have them, others can always be pulled.
 #[derive(Debug, Default)]
 pub struct ImageCatalog {
     own_hosts: Vec<String>,
+    own: Option<Arc<dyn OwnRegistry>>,
     present: RwLock<BTreeSet<String>>,
     profiles: Vec<ImageProfile>,
 }
@@ -111,9 +121,17 @@ impl ImageCatalog {
     pub fn new(own_hosts: Vec<String>, profiles: Vec<ImageProfile>) -> Self {
         Self {
             own_hosts,
+            own: None,
             present: RwLock::default(),
             profiles,
         }
+    }
+
+    /// Lets the images of one host come from a registry with content.
+    #[must_use]
+    pub fn pulling_from(mut self, own: Arc<dyn OwnRegistry>) -> Self {
+        self.own = Some(own);
+        self
     }
 
     /// Makes an image of an own registry available.
@@ -146,6 +164,14 @@ impl ImageSource for ImageCatalog {
         };
         if let Some(error) = self.profile(image).pull_error {
             return failed(&error);
+        }
+        if let Some(own) = self.own.as_ref().filter(|own| own.holds(&full)) {
+            return match own.pull(&full) {
+                Ok((digest, size)) => PullOutcome::Pulled { digest, size },
+                Err(said) => PullOutcome::Failed {
+                    message: format!("failed to pull and unpack image \"{full}\": {said}"),
+                },
+            };
         }
         if self.is_missing(image) {
             return failed("not found");

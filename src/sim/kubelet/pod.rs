@@ -10,7 +10,7 @@ use crate::sim::rng::Seed;
 use crate::sim::steps::{PodNote, Steps, Turn};
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 /// More steps than any pod needs; a mistake must not hang the platform.
 const MOST_STEPS: usize = 50_000;
@@ -41,7 +41,7 @@ pub(super) struct PodRun {
 pub(super) struct Stage<'a> {
     pub(super) pod: &'a Pod,
     pub(super) images: &'a dyn ImageSource,
-    pub(super) on_node: &'a mut HashSet<String>,
+    pub(super) on_node: &'a mut HashMap<String, String>,
     /// By container: what it refers to and is not there.
     pub(super) missing: &'a HashMap<String, String>,
     pub(super) seed: Seed,
@@ -357,7 +357,7 @@ mod tests {
         pod: Pod,
         run: PodRun,
         images: ImageCatalog,
-        on_node: HashSet<String>,
+        on_node: HashMap<String, String>,
         said: Vec<Happening>,
     }
 
@@ -388,7 +388,7 @@ mod tests {
             run: PodRun::new(&pod, "10.0.0.1".into(), at(0.0)),
             pod,
             images: ImageCatalog::new(vec!["registry.demo".into()], profiles),
-            on_node: HashSet::new(),
+            on_node: HashMap::new(),
             said: Vec::new(),
         }
     }

@@ -5,12 +5,16 @@
 
 mod mentions;
 
-use super::GIT_URL;
+use super::{GIT_URL, registry};
 use crate::sim::git::{Author, GitError, GitServer, NewCommit, Sha, repository_path};
+use crate::sim::harbor::Harbor;
+use crate::sim::harbor::nodes::CI;
 use crate::sim::kubelet::image::ImageCatalog;
+use crate::sim::registry::image::Built;
 use crate::sim::steps::{Doer, Effect, Effects};
 use futures::future::BoxFuture;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 type Said = Result<Vec<String>, String>;
 
@@ -19,15 +23,20 @@ type Said = Result<Vec<String>, String>;
 pub(super) struct PlatformEffects {
     git: GitServer,
     images: Arc<ImageCatalog>,
+    harbor: Option<Harbor>,
+    /// Images that steps have built and not pushed yet.
+    built: Arc<RwLock<HashMap<String, Built>>>,
     /// Two pipelines must not overwrite each other's change of one file.
     committing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl PlatformEffects {
-    pub(super) fn new(git: GitServer, images: Arc<ImageCatalog>) -> Self {
+    pub(super) fn new(git: GitServer, images: Arc<ImageCatalog>, harbor: Option<Harbor>) -> Self {
         Self {
             git,
             images,
+            harbor,
+            built: Arc::default(),
             committing: Arc::default(),
         }
     }
@@ -39,8 +48,8 @@ impl Effects for PlatformEffects {
         let git = self.git.clone();
         match effect {
             Effect::PushImage { reference } => {
-                self.images.add(reference);
-                Box::pin(std::future::ready(Ok(Vec::new())))
+                let pushed = self.push(reference);
+                Box::pin(std::future::ready(pushed.map(|()| Vec::new())))
             }
             Effect::Clone {
                 repository,
@@ -66,6 +75,36 @@ impl Effects for PlatformEffects {
                     aside(move || change.commit(&git)).await
                 })
             }
+        }
+    }
+
+    fn digest_of(&self, reference: &str) -> Option<String> {
+        let harbor = self.harbor.as_ref()?;
+        let labels = registry::labels(&self.git, reference);
+        let built = harbor.build(reference, labels)?;
+        let digest = built.digest().to_owned();
+        let mut waiting = self.built.write().unwrap_or_else(PoisonError::into_inner);
+        waiting.insert(reference.to_owned(), built);
+        Some(digest)
+    }
+}
+
+impl PlatformEffects {
+    /// Pushes what was built; the error is the line that the step fails with.
+    fn push(&self, reference: String) -> Result<(), String> {
+        let Some(harbor) = &self.harbor else {
+            self.images.add(reference);
+            return Ok(());
+        };
+        let waiting = {
+            let mut waiting = self.built.write().unwrap_or_else(PoisonError::into_inner);
+            waiting.remove(&reference)
+        };
+        let labels = || registry::labels(&self.git, &reference);
+        match waiting.or_else(|| harbor.build(&reference, labels())) {
+            Some(built) => harbor.push_as(&reference, &built, CI),
+            // A registry elsewhere is left alone.
+            None => Ok(()),
         }
     }
 }
@@ -200,7 +239,7 @@ mod tests {
             .write("prod/app.yaml", "image: r.example/shop/app:1\n");
         git.commit_files("shop/manifests", &first)
             .expect("a commit");
-        let effects = PlatformEffects::new(git.clone(), Arc::default());
+        let effects = PlatformEffects::new(git.clone(), Arc::default(), None);
         let effect = |path: &str| Effect::CommitImage {
             repository: format!("{GIT_URL}/shop/manifests.git"),
             branch: String::new(),

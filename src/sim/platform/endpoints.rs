@@ -4,6 +4,7 @@
 
 use super::SimError;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The contents of `--endpoints FILE`.
@@ -23,6 +24,12 @@ pub struct Endpoints {
     /// The subset of GitHub's REST API that tells runs of GitHub Actions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub github: Option<GitHubEndpoint>,
+    /// Harbor's API, its token service and its registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub harbor: Option<HarborEndpoint>,
+    /// The registry alone; it is at Harbor's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<ServerEndpoint>,
     /// The ports of the EventSources that the scenario starts with.
     #[serde(
         default,
@@ -30,6 +37,31 @@ pub struct Endpoints {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub event_sources: Vec<EventSourceEndpoint>,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HarborEndpoint {
+    /// `https://127.0.0.1:PORT`; the API is at `URL/api/v2.0`, the registry at `URL/v2/`.
+    pub url: String,
+    /// The host in image references.
+    pub registry: String,
+    /// An account that may do everything.
+    pub username: String,
+    pub password: String,
+    /// The robots that the scenario starts with, and their secrets.
+    pub robots: BTreeMap<String, String>,
+    /// The path of a file with the certificate to trust.
+    pub certificate_authority: String,
+}
+
+impl std::fmt::Debug for HarborEndpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HarborEndpoint")
+            .field("url", &self.url)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

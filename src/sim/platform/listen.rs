@@ -1,8 +1,8 @@
 //! Opens a loopback port for each server.
 
 use super::endpoints::{
-    EventSourceEndpoint, GitEndpoint, GitHubEndpoint, KubernetesEndpoint, ServerEndpoint,
-    WebhookEndpoint, write_private,
+    EventSourceEndpoint, GitEndpoint, GitHubEndpoint, HarborEndpoint, KubernetesEndpoint,
+    ServerEndpoint, WebhookEndpoint, write_private,
 };
 use super::monitoring::Monitoring;
 use super::parts::Parts;
@@ -11,6 +11,7 @@ use crate::sim::actions;
 use crate::sim::apiserver::ApiServer;
 use crate::sim::controllers::events::ArgoEvents;
 use crate::sim::git::{GitServer, http::Access, http::router as git_router};
+use crate::sim::harbor::{ADMIN, Harbor};
 use crate::sim::rng::Seed;
 use crate::sim::scenario::Scenario;
 use axum::Router;
@@ -67,6 +68,8 @@ pub(super) async fn open(
             url: format!("http://{github}"),
             token,
         }),
+        harbor: None,
+        registry: None,
         prometheus: None,
         alertmanager: None,
         metrics: None,
@@ -82,10 +85,47 @@ pub(super) async fn open(
             secret: servers.secret,
         },
     };
+    if let Some(harbor) = &servers.parts.harbor {
+        let door = (address, &servers.door);
+        let endpoint = open_harbor(servers.server, harbor, door, stop).await?;
+        endpoints.registry = Some(ServerEndpoint {
+            url: endpoint.url.clone(),
+        });
+        endpoints.harbor = Some(endpoint);
+    }
     if let Some(monitoring) = servers.parts.monitoring {
         open_monitoring(&mut endpoints, monitoring, (address, stop)).await?;
     }
     Ok((endpoints, servers.door.folder))
+}
+
+/// Opens Harbor and its registry on one port, with a certificate of the platform's authority.
+async fn open_harbor(
+    server: &ApiServer,
+    harbor: &Harbor,
+    (address, door): (SocketAddr, &Door),
+    stop: &CancellationToken,
+) -> Result<HarborEndpoint, SimError> {
+    let router = harbor.router(true);
+    let bound = server
+        .listen_for(
+            with_any_port(address),
+            (harbor.host(), router),
+            stop.clone(),
+        )
+        .await
+        .map_err(|error| SimError::ListenTls(error.to_string()))?;
+    let authority = door.folder.path().join("ca.crt");
+    write_private(&authority, &door.ca_pem)?;
+    let robots = harbor.robots().into_iter();
+    Ok(HarborEndpoint {
+        url: format!("https://{bound}"),
+        registry: harbor.host().to_owned(),
+        username: ADMIN.to_owned(),
+        password: harbor.admin_password(),
+        robots: robots.collect(),
+        certificate_authority: authority.display().to_string(),
+    })
 }
 
 async fn open_monitoring(

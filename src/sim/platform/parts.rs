@@ -2,7 +2,7 @@
 
 use super::effects::PlatformEffects;
 use super::monitoring::{self, Monitoring};
-use super::{KUBERNETES_VERSION, SimError, SimulationOptions, objects, webhook_secret};
+use super::{KUBERNETES_VERSION, SimError, SimulationOptions, objects, registry, webhook_secret};
 use crate::sim::actions::{self, Actions};
 use crate::sim::apiserver::ApiServer;
 use crate::sim::controllers;
@@ -16,6 +16,7 @@ use crate::sim::controllers::runtime::Runtime;
 use crate::sim::controllers::workflows::Workflows;
 use crate::sim::events::Events;
 use crate::sim::git::GitServer;
+use crate::sim::harbor::Harbor;
 use crate::sim::kubelet::image::ImageCatalog;
 use crate::sim::kubelet::{KubeletOptions, NodeShape};
 use crate::sim::network::Network;
@@ -46,14 +47,21 @@ pub(super) struct Parts {
     /// What monitors the others, when it is one of them.
     pub(super) monitoring: Option<Monitoring>,
     pub(super) actions: Actions,
+    pub(super) harbor: Option<Harbor>,
 }
 
 /// Starts the parts.
 pub(super) async fn start(ground: &Ground<'_>, root_ca: String) -> Result<Parts, SimError> {
     let (server, runtime) = (ground.server, ground.runtime);
     let events = Events::start(runtime);
-    let images = Arc::new(catalog(&ground.options.scenario));
-    let effects = Arc::new(PlatformEffects::new(ground.git.clone(), images.clone()));
+    let harbor = if ground.starts(Component::Harbor) {
+        Some(registry::start(ground).await?)
+    } else {
+        None
+    };
+    let images = Arc::new(catalog(&ground.options.scenario, harbor.as_ref()));
+    let effects = PlatformEffects::new(ground.git.clone(), images.clone(), harbor.clone());
+    let effects = Arc::new(effects);
     let steps = Steps::new(ground.options.scenario.steps.clone(), effects);
     let actions = Actions::start(runtime, ground.git, steps.clone());
     server.add_service_backend("github", "api", actions::router(actions.clone()));
@@ -89,6 +97,7 @@ pub(super) async fn start(ground: &Ground<'_>, root_ca: String) -> Result<Parts,
     Ok(Parts {
         monitoring: start_monitoring(ground, traffic.as_ref()).await?,
         actions,
+        harbor,
     })
 }
 
@@ -132,8 +141,11 @@ async fn start_workflows(ground: &Ground<'_>, events: &Events) -> Result<(), Sim
     Ok(())
 }
 
-fn catalog(scenario: &Scenario) -> ImageCatalog {
+fn catalog(scenario: &Scenario, harbor: Option<&Harbor>) -> ImageCatalog {
     let images = ImageCatalog::new(scenario.registries.clone(), scenario.profiles.clone());
+    if let Some(harbor) = harbor {
+        return images.pulling_from(Arc::new(harbor.clone()));
+    }
     for image in &scenario.images {
         images.add(image.clone());
     }

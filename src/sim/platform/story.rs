@@ -4,6 +4,7 @@ use super::{GIT_URL, objects};
 use crate::domain::globs;
 use crate::sim::clock::PlatformClock;
 use crate::sim::git::{GitServer, NewCommit, Push};
+use crate::sim::harbor::Harbor;
 use crate::sim::network::Network;
 use crate::sim::scenario::{Fault, FaultEffect, ObjectName, Scenario, SeedSync, WebhookShape};
 use crate::sim::webhook::smee::{self, SmeeShape};
@@ -104,8 +105,7 @@ pub(super) fn deliver_pushes(git: &GitServer, to: Deliveries, stop: &Cancellatio
 /// time comes.
 pub(super) fn tell(
     scenario: &Scenario,
-    client: &Client,
-    git: &GitServer,
+    stage: &Stage,
     (clock, started): (PlatformClock, DateTime<Utc>),
     stop: &CancellationToken,
 ) {
@@ -115,7 +115,7 @@ pub(super) fn tell(
         of_application.entry(key).or_default().push(sync.clone());
     }
     for syncs in of_application.into_values() {
-        let (client, clock) = (client.clone(), clock.clone());
+        let (client, clock) = (stage.client.clone(), clock.clone());
         spawn(stop, async move {
             for sync in syncs {
                 if let Err(error) = play_sync(&client, &clock, &sync).await {
@@ -125,25 +125,34 @@ pub(super) fn tell(
         });
     }
     for fault in scenario.faults.clone() {
-        let (client, git, clock) = (client.clone(), git.clone(), clock.clone());
+        let Some(after) = fault.after else { continue };
+        let (stage, clock) = (stage.clone(), clock.clone());
         spawn(stop, async move {
-            let after = TimeDelta::from_std(fault.after).unwrap_or(TimeDelta::MAX);
+            let after = TimeDelta::from_std(after).unwrap_or(TimeDelta::MAX);
             clock.sleep_until(started + after).await;
-            if let Err(error) = play_fault(&client, &git, &fault).await {
+            if let Err(error) = stage.play_fault(&fault).await {
                 tracing::warn!(fault = %fault.what, %error, "a fault of the scenario did not happen");
             }
         });
     }
 }
 
-fn spawn(stop: &CancellationToken, work: impl Future<Output = ()> + Send + 'static) {
+/// What faults happen to. Clones share it.
+#[derive(Clone)]
+pub(super) struct Stage {
+    pub(super) client: Client,
+    pub(super) git: GitServer,
+    pub(super) harbor: Option<Harbor>,
+}
+
+pub(super) fn spawn(stop: &CancellationToken, work: impl Future<Output = ()> + Send + 'static) {
     let stop = stop.clone();
     tokio::spawn(async move {
         stop.run_until_cancelled(work).await;
     });
 }
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Asks for a sync with the patch that `argocd app sync` writes, and waits until it is over.
 async fn play_sync(client: &Client, clock: &PlatformClock, sync: &SeedSync) -> Result<(), Failure> {
@@ -212,40 +221,48 @@ async fn ask(api: &Api<DynamicObject>, sync: &SeedSync) -> Result<(), Failure> {
     }
 }
 
-async fn play_fault(client: &Client, git: &GitServer, fault: &Fault) -> Result<(), Failure> {
-    match &fault.effect {
-        FaultEffect::Patch { object, patch } => {
-            let manager = PatchParams::apply("kubectl-edit");
-            let manager = PatchParams {
-                force: false,
-                ..manager
-            };
-            api_of(client, object)
-                .patch(&object.name, &manager, &Patch::Merge(patch))
-                .await?;
-            Ok(())
-        }
-        FaultEffect::Delete { object } => {
-            api_of(client, object)
-                .delete(&object.name, &DeleteParams::default())
-                .await?;
-            Ok(())
-        }
-        FaultEffect::Commit {
-            repository,
-            file,
-            text,
-            instead,
-            author,
-            message,
-        } => {
-            let head = git.resolve(repository, "HEAD")?;
-            let contents = git.tree(repository, &head)?.read(file).unwrap_or_default();
-            let old = String::from_utf8_lossy(&contents).into_owned();
-            let commit = NewCommit::new(author.clone(), format!("{message}\n"))
-                .write(file.clone(), old.replace(text, instead));
-            git.commit_files(repository, &commit)?;
-            Ok(())
+impl Stage {
+    /// Lets a fault happen.
+    pub(super) async fn play_fault(&self, fault: &Fault) -> Result<(), Failure> {
+        let (client, git) = (&self.client, &self.git);
+        match &fault.effect {
+            FaultEffect::Registry(fault) => match &self.harbor {
+                Some(harbor) => harbor.play(fault).map_err(Failure::from),
+                None => Err("the scenario does not start Harbor".into()),
+            },
+            FaultEffect::Patch { object, patch } => {
+                let manager = PatchParams::apply("kubectl-edit");
+                let manager = PatchParams {
+                    force: false,
+                    ..manager
+                };
+                api_of(client, object)
+                    .patch(&object.name, &manager, &Patch::Merge(patch))
+                    .await?;
+                Ok(())
+            }
+            FaultEffect::Delete { object } => {
+                api_of(client, object)
+                    .delete(&object.name, &DeleteParams::default())
+                    .await?;
+                Ok(())
+            }
+            FaultEffect::Commit {
+                repository,
+                file,
+                text,
+                instead,
+                author,
+                message,
+            } => {
+                let head = git.resolve(repository, "HEAD")?;
+                let contents = git.tree(repository, &head)?.read(file).unwrap_or_default();
+                let old = String::from_utf8_lossy(&contents).into_owned();
+                let commit = NewCommit::new(author.clone(), format!("{message}\n"))
+                    .write(file.clone(), old.replace(text, instead));
+                git.commit_files(repository, &commit)?;
+                Ok(())
+            }
         }
     }
 }

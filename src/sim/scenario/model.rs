@@ -1,6 +1,7 @@
 //! The parts of a scenario, after everything in them has been checked.
 
 use crate::sim::git::Author;
+use crate::sim::harbor::shape::RegistryFault;
 use crate::sim::webhook::Form;
 use bytes::Bytes;
 use serde::Deserialize;
@@ -27,10 +28,12 @@ pub enum Component {
     Workflows,
     /// Argo Events.
     Events,
+    /// Harbor with its registry, in the namespace `harbor`.
+    Harbor,
 }
 
 impl Component {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Workloads,
         Self::ArgoCd,
         Self::Rollouts,
@@ -39,6 +42,7 @@ impl Component {
         Self::Traffic,
         Self::Workflows,
         Self::Events,
+        Self::Harbor,
     ];
 
     /// The word in `starts`.
@@ -52,6 +56,7 @@ impl Component {
             Self::Traffic => "traffic",
             Self::Workflows => "workflows",
             Self::Events => "events",
+            Self::Harbor => "harbor",
         }
     }
 }
@@ -115,8 +120,10 @@ pub struct SeedSync {
 /// Something that happens to the platform by itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    /// Platform time after the start.
-    pub after: Duration,
+    /// What it is asked for by; empty: it cannot be asked for.
+    pub name: String,
+    /// Platform time after the start; none: only when it is asked for.
+    pub after: Option<Duration>,
     pub what: String,
     pub effect: FaultEffect,
 }
@@ -140,6 +147,8 @@ pub enum FaultEffect {
         author: Author,
         message: String,
     },
+    /// Something in the embedded registry.
+    Registry(RegistryFault),
 }
 
 /// An object of the platform, by name.

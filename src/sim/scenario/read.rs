@@ -7,23 +7,31 @@ use super::{Mistake, Origin, Scenario, duration};
 use crate::api::yaml;
 use crate::domain::nearest::nearest;
 use crate::sim::files::{EntryKind, FileTree};
+use crate::sim::harbor::shape::{
+    ArtifactShape, CveShape, ProjectShape, RegistryFault, RegistryShape, RobotShape,
+};
 use crate::sim::kubelet::image::ImageProfile;
 use crate::sim::steps::StepProfile;
 use crate::sim::traffic::TrafficShape;
 use crate::sim::webhook::smee::SmeeShape;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use toml::de::DeTable;
 
 pub(super) const FILE: &str = "scenario.toml";
 const MANIFESTS: &str = "manifests";
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 17] = [
     "title",
     "description",
     "starts",
     "registries",
     "images",
+    "project",
+    "robot",
+    "artifact",
+    "cve",
     "image-profile",
     "step-profile",
     "traffic",
@@ -49,7 +57,10 @@ struct RawSync {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawFault {
-    after: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    after: Option<String>,
     what: String,
     #[serde(default)]
     object: Option<ObjectName>,
@@ -59,6 +70,8 @@ struct RawFault {
     delete: bool,
     #[serde(default)]
     commit: Option<RawFaultCommit>,
+    #[serde(default)]
+    registry: Option<RegistryFault>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -103,6 +116,7 @@ pub(super) fn read(
         registries: reader.field(&table, "registries"),
         images: reader.field(&table, "images"),
         profiles: read_profiles(&mut reader, &table),
+        registry: read_registry(&mut reader, &table),
         steps: read_steps(&mut reader, &table),
         traffic: read_traffic(&mut reader, &table),
         syncs: read_syncs(&mut reader, &table, &manifests),
@@ -169,6 +183,32 @@ fn read_profiles<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>) -> Vec<ImageP
         }
     }
     profiles
+}
+
+/// Reads items that can tell what is wrong with them.
+fn checked<'t, T: DeserializeOwned>(
+    reader: &mut Reader<'t>,
+    table: &DeTable<'t>,
+    field: &str,
+    mistake: impl Fn(&T) -> Option<&'static str>,
+) -> Vec<T> {
+    let mut right = Vec::new();
+    for (offset, item) in reader.items::<T>(table, field) {
+        match mistake(&item) {
+            Some(message) => reader.report_at(offset, message),
+            None => right.push(item),
+        }
+    }
+    right
+}
+
+fn read_registry<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>) -> RegistryShape {
+    RegistryShape {
+        projects: checked(reader, table, "project", |one: &ProjectShape| one.mistake()),
+        robots: checked(reader, table, "robot", RobotShape::mistake),
+        artifacts: checked(reader, table, "artifact", ArtifactShape::mistake),
+        cves: checked(reader, table, "cve", CveShape::mistake),
+    }
 }
 
 fn read_steps<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>) -> Vec<StepProfile> {
@@ -341,17 +381,22 @@ fn read_faults<'t>(
     let raw: Vec<(usize, RawFault)> = reader.items(table, "fault");
     let mut faults = Vec::new();
     for (offset, raw) in raw {
-        let after = duration::parse(&raw.after);
+        let text = raw.after.clone();
+        let after = text.as_deref().map(duration::parse).transpose();
         if let Err(message) = &after {
-            reader.report_near(offset, &raw.after, message.clone());
+            reader.report_near(offset, &text.unwrap_or_default(), message.clone());
+        } else if text.is_none() && raw.name.is_empty() {
+            let message = "a fault happens `after` a time, or has a `name` to be asked for by";
+            reader.report_at(offset, message);
         }
-        let what = raw.what.clone();
+        let (name, what) = (raw.name.clone(), raw.what.clone());
         let effect = effect(raw, repositories);
         if let Err((words, message)) = &effect {
             reader.report_near(offset, words, message.clone());
         }
         if let (Ok(after), Ok(effect)) = (after, effect) {
             faults.push(Fault {
+                name,
                 after,
                 what,
                 effect,
@@ -364,13 +409,16 @@ fn read_faults<'t>(
 /// The error is a word to find the line by, and what is wrong.
 fn effect(raw: RawFault, repositories: &[Repository]) -> Result<FaultEffect, (String, String)> {
     let what = raw.what;
+    if let Some(fault) = raw.registry {
+        return Ok(FaultEffect::Registry(fault));
+    }
     match (raw.object, raw.patch, raw.delete, raw.commit) {
         (Some(object), Some(patch), false, None) => Ok(FaultEffect::Patch { object, patch }),
         (Some(object), None, true, None) => Ok(FaultEffect::Delete { object }),
         (None, None, false, Some(commit)) => fault_commit(commit, repositories),
         _ => Err((
             what,
-            "a fault is an `object` with `patch` or `delete`, or a `commit`".to_owned(),
+            "a fault is an `object` with `patch` or `delete`, a `commit`, or something of the `registry`".to_owned(),
         )),
     }
 }

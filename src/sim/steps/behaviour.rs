@@ -1,10 +1,11 @@
 //! Decides what a step does.
 
-use super::effect::{Effects, NoEffects};
+use super::effect::{Effect, Effects, NoEffects};
 use super::known;
 use super::note::StepNote;
 use super::profile::StepProfile;
 use super::shell;
+use crate::sim::kubelet::image::digest_of;
 use crate::sim::rng::Rng;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -128,16 +129,41 @@ impl Steps {
     /// Returns what a step was declared to do, if it was.
     pub fn declared(&self, step: &Step<'_>, rng: &mut Rng) -> Option<Behaviour> {
         let profile = self.profiles.iter().find(|profile| profile.matches(step))?;
-        Some(profile.behaviour(step, rng))
+        Some(self.with_digests(profile.behaviour(step, rng)))
     }
 
     /// Returns what a step does whose command or script can be followed.
     pub fn followed(&self, step: &Step<'_>, rng: &mut Rng) -> Option<Behaviour> {
-        shell::of_step(step, rng)
+        shell::of_step(step, rng).map(|behaviour| self.with_digests(behaviour))
     }
 
     /// Returns what an undeclared step does: by what its image is known for, or it just ends well.
     pub fn usual(&self, step: &Step<'_>, rng: &mut Rng) -> Behaviour {
-        known::behaviour(step, rng)
+        self.with_digests(known::behaviour(step, rng))
+    }
+
+    /// Puts the digests of what is pushed where the names' own stand in for them.
+    fn with_digests(&self, mut behaviour: Behaviour) -> Behaviour {
+        let pushed: Vec<(String, String)> = behaviour
+            .effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::PushImage { reference } => {
+                    let digest = self.effects.digest_of(reference)?;
+                    Some((digest_of(reference), digest))
+                }
+                Effect::CommitImage { .. } | Effect::Clone { .. } => None,
+            })
+            .collect();
+        for (stand_in, digest) in &pushed {
+            let texts = behaviour.lines.iter_mut();
+            let texts = texts.chain(behaviour.outputs.values_mut());
+            for text in texts.chain(behaviour.files.values_mut()) {
+                if text.contains(stand_in) {
+                    *text = text.replace(stand_in, digest);
+                }
+            }
+        }
+        behaviour
     }
 }

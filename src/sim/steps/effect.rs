@@ -64,6 +64,11 @@ pub trait Effects: Debug + Send + Sync + 'static {
         effect: Effect,
         doer: Doer,
     ) -> BoxFuture<'static, Result<Vec<String>, String>>;
+
+    /// Returns the digest that an image has which a step is about to push, where that is known.
+    fn digest_of(&self, _reference: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Nothing outside is changed.

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 const BLOCK: usize = 64;
 
 /// Returns the signature in hexadecimal.
-pub(super) fn sign(secret: &str, body: &[u8]) -> String {
+pub(in crate::sim) fn sign(secret: &str, body: &[u8]) -> String {
     let mut key = [0_u8; BLOCK];
     let short: Vec<u8> = if secret.len() > BLOCK {
         Sha256::digest(secret.as_bytes()).to_vec()
