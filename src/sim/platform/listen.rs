@@ -73,7 +73,7 @@ pub(super) async fn open(
         prometheus: None,
         alertmanager: None,
         metrics: None,
-        kubernetes: servers.door.endpoint,
+        kubernetes: servers.door.endpoint.clone(),
         git: GitEndpoint {
             url: format!("http://{git}"),
             username: access.username,

@@ -86,7 +86,7 @@ pub struct Behaviour {
     /// The files that it removed.
     pub removed: Vec<String>,
     /// What it changes outside, when it ends well.
-    pub effects: Vec<super::Effect>,
+    pub effects: Vec<Effect>,
 }
 
 impl Behaviour {
