@@ -17,6 +17,7 @@ pub mod globs;
 pub mod graph;
 pub mod health;
 pub mod image_update;
+pub mod image;
 pub mod intent;
 pub mod kind;
 pub mod metric;

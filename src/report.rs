@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod documents;
 pub mod flow;
 pub mod get;
+pub mod images;
 pub mod lists;
 pub mod metrics;
 pub mod rollouts;

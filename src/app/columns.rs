@@ -5,11 +5,17 @@
 //! when data changes.
 
 mod application;
+mod images;
 mod layout;
 mod rollout;
 mod runs;
 
 pub use application::{operation_text, revision_text, switches_text};
+pub use images::{
+    RegistryColumn, expires_text, fix_text, guards_text, packages_text, says_text, tags_text,
+    used_text,
+};
+pub(super) use images::{by_name as images_by_name, compare as compare_registry_rows};
 pub use layout::{Placed, place};
 pub use rollout::{BAR_CELLS, bar_share, loudest, rollout_text, tally_text};
 pub use runs::{progress_text, schedule_text, took_text};
@@ -56,6 +62,8 @@ pub enum ColumnId {
     NextRun,
     Labels,
     Age,
+    /// A column of what registries have.
+    Registry(RegistryColumn),
     /// A column of the server's Table, by its number.
     Cell(usize),
 }
@@ -133,6 +141,9 @@ pub fn columns_of(
     }
     if *kind == cron_kind() {
         return runs::cron_columns(namespaced, detail);
+    }
+    if let Some(columns) = images::columns(kind, namespaced, detail) {
+        return columns;
     }
     let mut columns = Vec::new();
     let has_namespace = info_of(kind).is_none_or(|info| info.namespaced);
@@ -212,7 +223,15 @@ pub fn cell<'row>(row: &'row Row, column: ColumnId, beside: Beside<'_>) -> Cow<'
     let now = beside.now;
     match column {
         ColumnId::Namespace => Cow::Borrowed(row.object().namespace.as_deref().unwrap_or_default()),
-        ColumnId::Name => Cow::Borrowed(&row.object().name),
+        ColumnId::Name => Cow::Borrowed(match row {
+            Row::Registry(row) => images::name(row),
+            Row::Application(_)
+            | Row::Rollout(_)
+            | Row::AnalysisRun(_)
+            | Row::Run(_)
+            | Row::Cron(_)
+            | Row::Object(_) => &row.object().name,
+        }),
         ColumnId::Age => row
             .created()
             .map_or(Cow::Borrowed(""), |at| Cow::Owned(age_text(at, now))),
@@ -245,12 +264,14 @@ pub fn cell<'row>(row: &'row Row, column: ColumnId, beside: Beside<'_>) -> Cow<'
         | ColumnId::Revision
         | ColumnId::Operation
         | ColumnId::Destination
+        | ColumnId::Registry(_)
         | ColumnId::Source => match row {
             Row::Application(app) => application::cell(app, column, now),
             Row::Rollout(row) => rollout::cell(row, column),
             Row::AnalysisRun(run) => rollout::run_cell(run, column, now),
             Row::Run(row) => runs::cell(row, column, now),
             Row::Cron(row) => runs::cron_cell(row, column, now),
+            Row::Registry(row) => images::cell(row, column, now),
             Row::Object(_) => Cow::Borrowed(""),
         },
     }

@@ -5,6 +5,7 @@
 
 use super::alert::Matcher;
 use super::application::Refresh;
+use super::image::ImageVerb;
 use super::object::{GroupKind, ObjectRef, Text, Uid};
 use super::pipeline::RunVerb;
 
@@ -79,6 +80,8 @@ pub enum Verb {
     ExpireSilence,
     /// A run, or what makes runs.
     Run(RunVerb),
+    /// An image, a registry or a robot account.
+    Image(ImageVerb),
 }
 
 /// Parameters of a silence.
@@ -166,6 +169,7 @@ pub fn risk_of(intent: &Intent) -> Risk {
         | Verb::Scale { replicas: 0 }
         | Verb::PromoteFull => Risk::Destroys,
         Verb::Run(verb) => verb.risk(),
+        Verb::Image(verb) => verb.risk(),
         Verb::Sync(_)
         | Verb::Terminate
         | Verb::Rollback { .. }
@@ -225,6 +229,7 @@ impl Verb {
             Self::Silence(_) => "silence",
             Self::ExpireSilence => "expire-silence",
             Self::Run(verb) => verb.id(),
+            Self::Image(verb) => verb.id(),
         }
     }
 }
@@ -269,7 +274,8 @@ impl Verb {
             | Self::TerminateAnalysis
             | Self::Silence(_)
             | Self::ExpireSilence
-            | Self::Run(_) => false,
+            | Self::Run(_)
+            | Self::Image(_) => false,
         }
     }
 }

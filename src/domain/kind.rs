@@ -3,6 +3,7 @@
 //! A kind that is not listed here still works everywhere through discovery and the server's
 //! Table; a row only adds short names, a title and what can be done with it.
 
+use super::image::IMAGES_GROUP;
 use super::object::GroupKind;
 use super::pipeline::{RUNS_GROUP, TEKTON};
 
@@ -82,6 +83,11 @@ pub const KINDS: &[KindInfo] = kinds! {
     TEKTON, "v1", "TaskRun", "taskruns", true, ["tr", "trs"], LOGS;
     "triggers.tekton.dev", "v1beta1", "EventListener", "eventlisteners", true, ["el"], NONE;
     RUNS_GROUP, "v1", "Run", "runs", true, ["run"], LOGS;
+    IMAGES_GROUP, "v1", "Image", "images", true, ["image", "img"], NONE;
+    IMAGES_GROUP, "v1", "Registry", "registries", false, ["registry", "harbor"], NONE;
+    IMAGES_GROUP, "v1", "RegistryProject", "registryprojects", true, ["projects", "project"], NONE;
+    IMAGES_GROUP, "v1", "Robot", "robots", true, ["robot"], NONE;
+    IMAGES_GROUP, "v1", "Cve", "cves", false, ["cve", "security", "vulnerabilities"], NONE;
     "", "v1", "Namespace", "namespaces", false, ["ns"], NONE;
     "", "v1", "Node", "nodes", false, ["no"], NONE;
     "", "v1", "Pod", "pods", true, ["po"], LOGS;

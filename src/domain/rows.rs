@@ -1,11 +1,12 @@
 //! Rows as the watches report them, in batches of one kind.
 //!
 //! Applications, Rollouts, AnalysisRuns, runs of pipelines and their schedules have projections of
-//! their own; every other kind is a row of the server's Table.
+//! their own, and so has what registries tell; every other kind is a row of the server's Table.
 
 use super::analysis::AnalysisRun;
 use super::application::Application;
 use super::health::Verdict;
+use super::image::RegistryRow;
 use super::object::{GroupKind, ObjectRef, Text, Uid};
 use super::pipeline::{CronRun, RunRow};
 use super::rollout::Rollout;
@@ -34,6 +35,8 @@ pub enum Rows {
     /// Runs of all systems, under the kind of [`super::pipeline::runs_kind`].
     Runs(Vec<RunRow>),
     CronRuns(Vec<CronRun>),
+    /// Images, and what else registries have, under the kinds of [`super::image`].
+    Registry(Vec<RegistryRow>),
     Objects {
         columns: Option<Vec<Column>>,
         rows: Vec<ObjectRow>,

@@ -7,6 +7,7 @@
 mod application;
 mod observe;
 mod plan;
+mod registry;
 mod rollout;
 mod run;
 mod silence;
@@ -192,6 +193,7 @@ impl Errand {
             Verb::Silence(request) => self.silence(request).await,
             Verb::ExpireSilence => self.expire_silence().await,
             Verb::Run(verb) => self.change_run(verb).await,
+            Verb::Image(verb) => self.change_image(verb).await,
         }
     }
 

@@ -1,7 +1,7 @@
 //! `tiphys get`: rows of a kind, once or as they change.
 
 use super::session::Session;
-use super::{ReportError, documents, rollouts, runs, table, write_json, write_yaml};
+use super::{ReportError, documents, images, rollouts, runs, table, write_json, write_yaml};
 use crate::cli::{Get, Output};
 use crate::domain::age::age_text;
 use crate::domain::application::{Application, OperationView};
@@ -44,7 +44,8 @@ pub async fn run(
     let single = query.get.name.is_some();
     let full = matches!(query.get.output, Output::Yaml | Output::Json)
         && single
-        && !["applications", "rollouts", "analysisruns", "runs"].contains(&&*entry.plural);
+        && !["applications", "rollouts", "analysisruns", "runs"].contains(&&*entry.plural)
+        && !crate::domain::image::is_of_registries(&entry.kind);
     if single && !query.get.watch && entry.kind.is(ARGO, "Rollout") {
         let objects: Vec<ObjectRef> = rows.iter().map(|row| row.object().clone()).collect();
         for object in objects {
@@ -142,6 +143,7 @@ fn document(row: &Row, columns: &[Column], now: DateTime<Utc>) -> Value {
         Row::AnalysisRun(row) => rollouts::analysis_run(row),
         Row::Run(row) => runs::run(row, now),
         Row::Cron(row) => runs::cron(row, now),
+        Row::Registry(row) => images::document(row, now),
         Row::Object(object) => documents::object(object, columns),
     }
 }
@@ -201,6 +203,7 @@ fn typed_table(rows: &[&Row], now: DateTime<Utc>, wide: bool) -> (Vec<String>, V
         Some(Row::AnalysisRun(_)) => &rollouts::ANALYSIS_COLUMNS,
         Some(Row::Run(_)) => &runs::RUN_COLUMNS,
         Some(Row::Cron(_)) => &runs::CRON_COLUMNS,
+        Some(Row::Registry(row)) => images::columns(row),
         Some(Row::Application(_) | Row::Object(_)) | None => &APPLICATION_COLUMNS,
     };
     let cells = rows.iter().map(|row| match row {
@@ -209,6 +212,7 @@ fn typed_table(rows: &[&Row], now: DateTime<Utc>, wide: bool) -> (Vec<String>, V
         Row::AnalysisRun(run) => rollouts::analysis_cells(run, now),
         Row::Run(row) => runs::run_cells(row, now),
         Row::Cron(row) => runs::cron_cells(row, now),
+        Row::Registry(row) => images::cells(row, now),
         Row::Object(object) => vec![object.object.name.to_string()],
     });
     let header = header.iter().map(|name| (*name).to_owned()).collect();
@@ -333,6 +337,7 @@ async fn follow(
         Row::AnalysisRun(row) => vec![rollouts::analysis_run(row).to_string()],
         Row::Run(row) => vec![runs::run(row, DateTime::UNIX_EPOCH).to_string()],
         Row::Cron(row) => vec![runs::cron(row, DateTime::UNIX_EPOCH).to_string()],
+        Row::Registry(row) => vec![images::document(row, DateTime::UNIX_EPOCH).to_string()],
         Row::Object(object) => object.cells.iter().map(Text::to_string).collect(),
     };
     for row in selected(session, entry, query) {

@@ -2,6 +2,7 @@
 
 use crate::domain::analysis::{AnalysisPhase, AnalysisRun};
 use crate::domain::application::{Application, OperationView, Phase};
+use crate::domain::image::{ArtifactRow, RegistryRow};
 use crate::domain::object::{ObjectRef, Text, Uid};
 use crate::domain::pipeline::{CronRun, RunRow};
 use crate::domain::rollout::{Rollout, RolloutPhase};
@@ -18,6 +19,7 @@ pub enum Row {
     AnalysisRun(Box<AnalysisRun>),
     Run(Box<RunRow>),
     Cron(Box<CronRun>),
+    Registry(RegistryRow),
     Object(ObjectRow),
 }
 
@@ -30,6 +32,7 @@ impl Row {
             Self::AnalysisRun(row) => &row.object,
             Self::Run(row) => &row.object,
             Self::Cron(row) => &row.object,
+            Self::Registry(row) => row.object(),
             Self::Object(row) => &row.object,
         }
     }
@@ -42,6 +45,7 @@ impl Row {
             Self::AnalysisRun(row) => &row.uid,
             Self::Run(row) => &row.uid,
             Self::Cron(row) => &row.uid,
+            Self::Registry(row) => row.uid(),
             Self::Object(row) => &row.uid,
         }
     }
@@ -54,6 +58,7 @@ impl Row {
             Self::AnalysisRun(row) => &row.labels,
             Self::Run(row) => &row.labels,
             Self::Cron(row) => &row.labels,
+            Self::Registry(row) => row.labels(),
             Self::Object(row) => &row.labels,
         }
     }
@@ -66,6 +71,7 @@ impl Row {
             Self::AnalysisRun(row) => row.created,
             Self::Run(row) => row.created,
             Self::Cron(row) => row.created,
+            Self::Registry(row) => row.created(),
             Self::Object(row) => row.created,
         }
     }
@@ -78,6 +84,7 @@ impl Row {
             Self::AnalysisRun(row) => row.deleting,
             Self::Run(row) => row.deleting.is_some(),
             Self::Cron(row) => row.deleting,
+            Self::Registry(_) => false,
             Self::Object(row) => row.deleting,
         }
     }
@@ -90,6 +97,7 @@ impl Row {
             Self::AnalysisRun(row) => Some(row.phase.health()),
             Self::Run(row) => Some(row.phase.health()),
             Self::Cron(row) => Some(row.health()),
+            Self::Registry(row) => Some(row.health()),
             Self::Object(row) => row.verdict.as_ref().map(|verdict| verdict.health),
         }
     }
@@ -102,6 +110,7 @@ impl Row {
             | Self::AnalysisRun(_)
             | Self::Run(_)
             | Self::Cron(_)
+            | Self::Registry(_)
             | Self::Object(_) => None,
         }
     }
@@ -114,6 +123,7 @@ impl Row {
             | Self::AnalysisRun(_)
             | Self::Run(_)
             | Self::Cron(_)
+            | Self::Registry(_)
             | Self::Object(_) => None,
         }
     }
@@ -126,6 +136,7 @@ impl Row {
             | Self::Rollout(_)
             | Self::Run(_)
             | Self::Cron(_)
+            | Self::Registry(_)
             | Self::Object(_) => None,
         }
     }
@@ -137,7 +148,8 @@ impl Row {
             | Self::Rollout(_)
             | Self::AnalysisRun(_)
             | Self::Run(_)
-            | Self::Cron(_) => None,
+            | Self::Cron(_)
+            | Self::Registry(_) => None,
             Self::Object(row) => Some(row),
         }
     }
@@ -150,6 +162,7 @@ impl Row {
             | Self::Rollout(_)
             | Self::AnalysisRun(_)
             | Self::Cron(_)
+            | Self::Registry(_)
             | Self::Object(_) => None,
         }
     }
@@ -162,7 +175,32 @@ impl Row {
             | Self::Rollout(_)
             | Self::AnalysisRun(_)
             | Self::Run(_)
+            | Self::Registry(_)
             | Self::Object(_) => None,
+        }
+    }
+
+    /// Returns what a registry tells, if it is that.
+    pub fn registry(&self) -> Option<&RegistryRow> {
+        match self {
+            Self::Registry(row) => Some(row),
+            Self::Application(_)
+            | Self::Rollout(_)
+            | Self::AnalysisRun(_)
+            | Self::Run(_)
+            | Self::Cron(_)
+            | Self::Object(_) => None,
+        }
+    }
+
+    /// Returns the image, if it is one.
+    pub fn image(&self) -> Option<&ArtifactRow> {
+        match self.registry()? {
+            RegistryRow::Image(row) => Some(row),
+            RegistryRow::Project(_)
+            | RegistryRow::Robot(_)
+            | RegistryRow::Cve(_)
+            | RegistryRow::Registry(_) => None,
         }
     }
 
@@ -191,6 +229,7 @@ impl Row {
                     || !row.findings.is_empty()
             }
             Self::Cron(row) => !row.problem.is_empty() || !row.findings.is_empty(),
+            Self::Registry(row) => row.is_faulty(),
             Self::Object(row) => {
                 row.deleting
                     || row
@@ -270,6 +309,11 @@ impl Row {
                     push(&mut text, schedule);
                 }
                 push(&mut text, &row.problem);
+            }
+            Self::Registry(row) => {
+                for word in row.words() {
+                    push(&mut text, &word);
+                }
             }
             Self::Object(row) => {
                 for cell in &row.cells {

@@ -141,6 +141,12 @@ impl Table {
                     self.put(Row::Cron(Box::new(row)));
                 }
             }
+            Rows::Registry(rows) => {
+                for row in rows {
+                    stale.remove(row.object());
+                    self.put(Row::Registry(row));
+                }
+            }
             Rows::Objects { columns, rows } => {
                 self.set_columns(columns);
                 for row in rows {

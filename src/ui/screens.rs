@@ -11,6 +11,7 @@ pub mod events;
 pub mod flow;
 pub mod help;
 pub mod history;
+mod images;
 pub mod ledger;
 pub mod logs;
 pub mod nothing;

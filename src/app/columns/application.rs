@@ -72,6 +72,7 @@ pub(super) fn cell(app: &Application, column: ColumnId, now: DateTime<Utc>) -> C
         | ColumnId::Schedule
         | ColumnId::LastRun
         | ColumnId::NextRun
+        | ColumnId::Registry(_)
         | ColumnId::Cell(_) => Cow::Borrowed(""),
     }
 }

@@ -81,6 +81,7 @@ pub(super) fn cell(row: &Rollout, column: ColumnId) -> Cow<'_, str> {
         | ColumnId::Schedule
         | ColumnId::LastRun
         | ColumnId::NextRun
+        | ColumnId::Registry(_)
         | ColumnId::Cell(_) => Cow::Borrowed(""),
     }
 }
@@ -112,6 +113,7 @@ pub(super) fn run_cell(run: &AnalysisRun, column: ColumnId, now: DateTime<Utc>) 
         | ColumnId::Schedule
         | ColumnId::LastRun
         | ColumnId::NextRun
+        | ColumnId::Registry(_)
         | ColumnId::Cell(_) => Cow::Borrowed(""),
     }
 }

@@ -80,6 +80,7 @@ pub(super) fn cell(row: &RunRow, column: ColumnId, now: DateTime<Utc>) -> Cow<'_
         | ColumnId::Schedule
         | ColumnId::LastRun
         | ColumnId::NextRun
+        | ColumnId::Registry(_)
         | ColumnId::Cell(_) => Cow::Borrowed(""),
     }
 }
@@ -116,6 +117,7 @@ pub(super) fn cron_cell(row: &CronRun, column: ColumnId, now: DateTime<Utc>) -> 
         | ColumnId::Operation
         | ColumnId::Destination
         | ColumnId::Rollout
+        | ColumnId::Registry(_)
         | ColumnId::Cell(_) => Cow::Borrowed(""),
     }
 }

@@ -180,6 +180,7 @@ impl Field {
                 Row::Application(app) => app.images.clone(),
                 Row::Rollout(row) => row.images.iter().map(|one| one.image.clone()).collect(),
                 Row::Run(row) => vec![row.commit.image.clone()],
+                Row::Registry(_) => row.image().map(image_names).unwrap_or_default(),
                 Row::AnalysisRun(_) | Row::Cron(_) | Row::Object(_) => Vec::new(),
             },
             Self::Strategy => row
@@ -197,6 +198,17 @@ impl Field {
     }
 }
 
+fn image_names(row: &crate::domain::image::ArtifactRow) -> Vec<Text> {
+    let tags = row.tags.iter();
+    let mut names: Vec<Text> = tags
+        .map(|tag| format!("{}/{}:{tag}", row.registry, row.repository).into())
+        .collect();
+    if names.is_empty() {
+        names.push(format!("{}/{}", row.registry, row.repository).into());
+    }
+    names
+}
+
 fn phase_word(row: &Row) -> &'static str {
     match row {
         Row::Rollout(row) => row.phase.word(),
@@ -204,7 +216,7 @@ fn phase_word(row: &Row) -> &'static str {
         Row::Run(row) => row.phase.word(),
         Row::Cron(row) => row.status_words(),
         Row::Application(app) => app.health.word(),
-        Row::Object(_) => "",
+        Row::Registry(_) | Row::Object(_) => "",
     }
 }
 

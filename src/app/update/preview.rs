@@ -46,8 +46,10 @@ pub(super) fn preview(intent: &Intent, app: Option<&Application>) -> Vec<String>
             "The live object is replaced; the server has checked the manifest.".to_owned(),
             "If git manages it, self-heal may set it back.".to_owned(),
         ],
-        // Their dialogs tell what `domain::rollout::forecast` and `domain::pipeline::forecast` say.
+        // Their dialogs tell what `domain::rollout::forecast` and `domain::pipeline::forecast` say,
+        // and those on images what `update::images` says.
         Verb::Run(_)
+        | Verb::Image(_)
         | Verb::Promote
         | Verb::PromoteFull
         | Verb::Abort

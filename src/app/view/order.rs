@@ -5,9 +5,13 @@
     reason = "columns that are not numbers are compared as text"
 )]
 
-use crate::app::columns::{Beside, ColumnId, cell, loudest, operation_text, revision_text};
+use crate::app::columns::{
+    Beside, ColumnId, RegistryColumn, cell, compare_registry_rows, images_by_name, loudest,
+    operation_text, revision_text,
+};
 use crate::app::screens::rollouts;
 use crate::domain::application::{AutoSync, OperationView};
+use crate::domain::image::{cves_kind, repository_of};
 use crate::domain::object::GroupKind;
 use crate::domain::pipeline::runs_kind;
 use crate::domain::status::Health;
@@ -33,10 +37,15 @@ impl Default for Sort {
 }
 
 impl Sort {
-    /// Returns how a table of a kind is sorted at first: by name, runs the youngest first.
+    /// Returns how a table of a kind is sorted at first: by name, runs the youngest and
+    /// vulnerabilities the worst first.
     pub fn of_kind(kind: &GroupKind) -> Self {
         let column = if *kind == runs_kind() {
             ColumnId::Age
+        } else if *kind == cves_kind() {
+            ColumnId::Health
+        } else if repository_of(kind).is_some() {
+            ColumnId::Registry(RegistryColumn::Pushed)
         } else {
             ColumnId::Name
         };
@@ -95,10 +104,21 @@ fn compare(left: &Row, right: &Row, (sort, rollouts): (Sort, Option<&Table>)) ->
 }
 
 fn by_name(left: &Row, right: &Row) -> Ordering {
+    if let (Some(left), Some(right)) = (left.image(), right.image()) {
+        return images_by_name(left, right);
+    }
     left.object().name.cmp(&right.object().name)
 }
 
 fn by_column(left: &Row, right: &Row, column: ColumnId) -> Ordering {
+    if let (Some(left), Some(right)) = (left.registry(), right.registry())
+        && !matches!(
+            column,
+            ColumnId::Name | ColumnId::Namespace | ColumnId::Age | ColumnId::Labels
+        )
+    {
+        return compare_registry_rows(left, right, column);
+    }
     match column {
         ColumnId::Name => by_name(left, right),
         ColumnId::Namespace => left.object().namespace.cmp(&right.object().namespace),
@@ -115,7 +135,7 @@ fn by_column(left: &Row, right: &Row, column: ColumnId) -> Ordering {
             let severity = |row: &Row| row.health().map(Health::severity);
             severity(right).cmp(&severity(left))
         }
-        ColumnId::Rollout => Ordering::Equal,
+        ColumnId::Rollout | ColumnId::Registry(_) => Ordering::Equal,
         ColumnId::Strategy
         | ColumnId::Step
         | ColumnId::Weight
@@ -183,6 +203,7 @@ fn by_application(left: &Row, right: &Row, column: ColumnId) -> Ordering {
         | ColumnId::Schedule
         | ColumnId::LastRun
         | ColumnId::NextRun
+        | ColumnId::Registry(_)
         | ColumnId::Cell(_) => Ordering::Equal,
     }
 }

@@ -42,6 +42,7 @@ fn of_verb(detail: &RolloutDetail, verb: &Verb) -> Vec<String> {
         | Verb::Silence(_)
         | Verb::ExpireSilence
         | Verb::Run(_)
+        | Verb::Image(_)
         | Verb::Refresh(_)
         | Verb::Sync(_)
         | Verb::Terminate
@@ -273,6 +274,7 @@ fn changes_spec(detail: &RolloutDetail, verb: &Verb) -> bool {
         | Verb::Silence(_)
         | Verb::ExpireSilence
         | Verb::Run(_)
+        | Verb::Image(_)
         | Verb::Refresh(_)
         | Verb::Sync(_)
         | Verb::Terminate

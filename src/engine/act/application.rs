@@ -131,7 +131,8 @@ impl Errand {
             | Verb::TerminateAnalysis
             | Verb::Silence(_)
             | Verb::ExpireSilence
-            | Verb::Run(_) => Err(Refusal {
+            | Verb::Run(_)
+            | Verb::Image(_) => Err(Refusal {
                 reason: String::from("it is not a change of an Application"),
                 hint: "",
             }),
@@ -183,7 +184,8 @@ impl Errand {
             | Verb::TerminateAnalysis
             | Verb::Silence(_)
             | Verb::ExpireSilence
-            | Verb::Run(_) => Accepted::dry("done"),
+            | Verb::Run(_)
+            | Verb::Image(_) => Accepted::dry("done"),
         })
     }
 

@@ -228,6 +228,7 @@ fn steered(verb: &Verb, before: &Rollout, now: &Rollout) -> Look {
         | Verb::Silence(_)
         | Verb::ExpireSilence
         | Verb::Run(_)
+        | Verb::Image(_)
         | Verb::Refresh(_)
         | Verb::Sync(_)
         | Verb::Terminate

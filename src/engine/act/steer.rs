@@ -59,6 +59,7 @@ pub(super) fn steer(
         | Verb::Silence(_)
         | Verb::ExpireSilence
         | Verb::Run(_)
+        | Verb::Image(_)
         | Verb::Refresh(_)
         | Verb::Sync(_)
         | Verb::Terminate

@@ -245,6 +245,9 @@ fn draw_cell(
             _,
         ) => painter.text(at, &content, Role::Muted),
         (ColumnId::Cell(_), _) => painter.text(at, &content, role_of_cells(row)),
+        (ColumnId::Registry(column), _) => {
+            super::images::draw_cell(painter, at, (row, column), &content);
+        }
         (ColumnId::Step | ColumnId::Message | ColumnId::Schedule | ColumnId::NextRun, _)
         | (ColumnId::Sync | ColumnId::Operation | ColumnId::Auto | ColumnId::Rollout, None)
         | (ColumnId::Weight | ColumnId::Replicas, Some(_)) => {
