@@ -6,10 +6,11 @@
 pub mod choice;
 mod file;
 mod metrics;
+mod registries;
 
 pub use file::{Problem, parse};
 
-use crate::domain::servers::MetricsOptions;
+use crate::domain::servers::{MetricsOptions, RegistryOptions};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,8 @@ pub struct Config {
     pub kubeconfig: Setting<Option<PathBuf>>,
     /// Metrics servers that are not to be discovered.
     pub metrics: Vec<MetricsOptions>,
+    /// Registries, with how to log in.
+    pub registries: Vec<RegistryOptions>,
     /// The file that was read, when there is one.
     pub file: Option<PathBuf>,
 }
@@ -188,6 +191,7 @@ impl Default for Config {
             log_file: Setting::default(None),
             kubeconfig: Setting::default(None),
             metrics: Vec::new(),
+            registries: Vec::new(),
             file: None,
         }
     }
@@ -202,6 +206,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> (Config, Vec<Problem>) 
             Ok(text) => {
                 problems = file::apply(&mut config, &path, &text);
                 config.metrics = metrics::read(&path, &text, environment, &mut problems);
+                config.registries = registries::read(&path, &text, environment, &mut problems);
             }
             Err(error) if given(flags, environment) => {
                 problems.push(Problem::of_file(&path, format!("cannot read it: {error}")));
@@ -324,6 +329,7 @@ impl Config {
         ]
         .into_iter()
         .chain(self.metrics.iter().map(|one| self.metrics_row(one)))
+        .chain(self.registries.iter().map(|one| self.registry_row(one)))
         .collect()
     }
 
@@ -341,6 +347,20 @@ impl Config {
         [
             format!("metrics {}", one.context),
             named.collect::<Vec<_>>().join(", "),
+            origin,
+        ]
+    }
+
+    /// Secrets are not shown, and neither is what prints them.
+    fn registry_row(&self, one: &RegistryOptions) -> [String; 3] {
+        let address = one.address.as_deref();
+        let address = address.map(crate::domain::servers::without_user);
+        let words = [one.host.clone(), address, one.login.username.clone()];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        let origin = self.file.as_deref().map(shown).unwrap_or_default();
+        [
+            format!("registry {}", one.context),
+            words.join(", "),
             origin,
         ]
     }

@@ -17,6 +17,7 @@ mod pipelines;
 pub mod platform;
 mod pods;
 pub mod protocol;
+mod registries;
 mod resource;
 mod rollout;
 mod session;
@@ -26,7 +27,7 @@ mod transport;
 mod tree;
 mod watch;
 
-use crate::domain::servers::MetricsOptions;
+use crate::domain::servers::{MetricsOptions, RegistryOptions};
 use platform::Platform;
 use protocol::{Request, Update};
 use std::sync::Arc;
@@ -45,6 +46,8 @@ pub struct EngineOptions {
     pub argocd_token: Option<String>,
     /// Where metrics servers are; those that are not named are discovered.
     pub metrics: Vec<MetricsOptions>,
+    /// Registries, with their accounts; a Harbor in the cluster is discovered.
+    pub registries: Vec<RegistryOptions>,
 }
 
 impl Default for EngineOptions {
@@ -55,6 +58,7 @@ impl Default for EngineOptions {
             argocd_namespace: String::from("argocd"),
             argocd_token: None,
             metrics: Vec::new(),
+            registries: Vec::new(),
         }
     }
 }

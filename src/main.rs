@@ -191,6 +191,7 @@ impl Setup {
             argocd_namespace: self.config.argocd_namespace.value.clone(),
             argocd_token: self.environment.get("ARGOCD_AUTH_TOKEN").map(String::from),
             metrics: self.config.metrics.clone(),
+            registries: self.config.registries.clone(),
         }
     }
 

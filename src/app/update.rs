@@ -10,6 +10,7 @@ mod dialogs;
 mod engine;
 mod export;
 mod forms;
+mod images;
 mod intents;
 mod keys;
 mod moving;

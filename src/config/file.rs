@@ -49,6 +49,7 @@ const NAMES: &[&str] = &[
     "editor",
     "log-file",
     "metrics",
+    "registry",
 ];
 
 /// Reads a file's text for its mistakes alone (`tiphys config --check`).
@@ -56,6 +57,7 @@ pub fn parse(path: &Path, text: &str) -> Vec<Problem> {
     let mut problems = apply(&mut Config::default(), path, text);
     let environment = super::Environment::default();
     let _servers = super::metrics::read(path, text, &environment, &mut problems);
+    let _registries = super::registries::read(path, text, &environment, &mut problems);
     problems
 }
 
@@ -115,8 +117,8 @@ fn apply_one(
             Some(text(name, value)?.into()),
             origin,
         ),
-        // Read as a whole by `metrics`.
-        "metrics" => {}
+        // Read as a whole by `metrics` and `registries`.
+        "metrics" | "registry" => {}
         _ => {
             let hint = nearest(name, NAMES.iter().copied())
                 .map(|near| format!("; did you mean `{near}`?"))

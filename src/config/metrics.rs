@@ -76,9 +76,10 @@ pub(super) fn read(
     read
 }
 
-struct Reader<'e> {
-    environment: &'e Environment,
-    wrong: Vec<String>,
+/// Reads the settings of one table and remembers what is wrong with them.
+pub(super) struct Reader<'e> {
+    pub(super) environment: &'e Environment,
+    pub(super) wrong: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -129,7 +130,7 @@ impl Reader<'_> {
         options
     }
 
-    fn text(&mut self, table: &Table, name: &str) -> Option<String> {
+    pub(super) fn text(&mut self, table: &Table, name: &str) -> Option<String> {
         let value = table.get(name)?;
         let text = value.as_str().map(String::from);
         if text.is_none() {
@@ -138,7 +139,7 @@ impl Reader<'_> {
         text
     }
 
-    fn address(&mut self, table: &Table, name: &str) -> Option<String> {
+    pub(super) fn address(&mut self, table: &Table, name: &str) -> Option<String> {
         let address = self.text(table, name)?;
         let is_url = address.starts_with("http://") || address.starts_with("https://");
         let is_service = !address.contains("://") && address.split('/').count() == 2;
@@ -152,7 +153,7 @@ impl Reader<'_> {
     }
 
     /// A secret in a variable (`NAME-env`) or in a file (`NAME-file`).
-    fn secret(&mut self, table: &Table, name: &str) -> Option<Secret> {
+    pub(super) fn secret(&mut self, table: &Table, name: &str) -> Option<Secret> {
         if let Some(variable) = self.text(table, &format!("{name}-env")) {
             let found = self.environment.secret(&variable);
             if found.is_none() {

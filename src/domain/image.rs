@@ -9,6 +9,7 @@ mod rows;
 mod scan;
 pub mod tag;
 mod verb;
+mod why;
 
 pub use detail::{Accessory, ArtifactDetail, HistoryStep, Platform, ReportState};
 pub use matching::{Artifact, ImageState, Running, Shelf, Standing, content_states, judge};
@@ -21,6 +22,7 @@ pub use rows::{
 };
 pub use scan::{Report, Scan, Severity, VulnSummary, Vulnerability};
 pub use verb::{ImageVerb, RobotWish};
+pub use why::why_image;
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Where metrics servers are, when discovery is not to decide, and how to log in there.
+//! Where metrics servers and registries are, when discovery is not to decide, and how to log in there.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -48,6 +48,35 @@ pub struct Login {
     pub certificate_authority: Option<PathBuf>,
     /// Further headers, such as `X-Scope-OrgID`.
     pub headers: Vec<(String, Secret)>,
+}
+
+/// What a registry is said to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RegistryKind {
+    /// It is asked.
+    #[default]
+    Auto,
+    Harbor,
+    /// The distribution API and nothing else.
+    Oci,
+}
+
+/// What is known of one registry in some contexts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RegistryOptions {
+    /// Contexts that this is for; `*` stands for any text.
+    pub context: String,
+    /// The host in image references; `*`: every host in use that is not named otherwise.
+    pub host: Option<String>,
+    /// A URL, or `NAMESPACE/NAME:PORT` of a Service reached through the API server; `https://` and
+    /// the host when absent.
+    pub address: Option<String>,
+    pub kind: RegistryKind,
+    pub login: Login,
+    /// Prints the password, or what a Docker credential helper prints. Run when it is needed.
+    pub command: Option<Vec<String>>,
+    /// `NAMESPACE/NAME` of a Secret with the account.
+    pub secret: Option<String>,
 }
 
 /// Returns an address to show: without the user and the password in it.

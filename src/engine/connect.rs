@@ -142,6 +142,7 @@ fn session_of(blueprint: Blueprint, link: Link) -> Session {
         reachable: AtomicBool::new(false),
         access: RwLock::new(std::collections::HashMap::new()),
         metrics: super::metrics::Hub::default(),
+        registries: super::registries::Hub::default(),
         in_flight: tokio::sync::Mutex::default(),
     }
 }

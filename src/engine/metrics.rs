@@ -170,7 +170,8 @@ pub(super) async fn wait(session: &Session, span: TimeDelta) -> bool {
     pause(session, real(session, span)).await
 }
 
-fn real(session: &Session, span: TimeDelta) -> Duration {
+/// Returns how long a span of the platform's time really takes; never less than a breath.
+pub(super) fn real(session: &Session, span: TimeDelta) -> Duration {
     let speed = session.clock.speed();
     let span = span.to_std().unwrap_or_default();
     // A clock that is stepped by hand says nothing about real time.

@@ -11,12 +11,14 @@ use crate::domain::dashboard::Dashboard;
 use crate::domain::event_flow::EventFlow;
 use crate::domain::finding::Finding;
 use crate::domain::graph::ResourceTree;
+use crate::domain::image::ArtifactDetail;
 use crate::domain::intent::{Intent, IntentId, Stage};
 use crate::domain::metric::{Board, QueryAnswer, QueryError, RangeWish};
 use crate::domain::object::{Cluster, GroupKind, ObjectRef, Text};
 use crate::domain::pipeline::RunDetail;
 use crate::domain::pipeline::template::RunTemplate;
 use crate::domain::rollout::RolloutDetail;
+use crate::domain::servers::Secret;
 use crate::domain::status::Freshness;
 use chrono::{DateTime, Utc};
 
@@ -76,7 +78,8 @@ pub enum Scope {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// All objects of a kind in the scope. Applications, Rollouts, AnalysisRuns, CronWorkflows and
-    /// runs (under [`crate::domain::pipeline::runs_kind`]) arrive as rows of their own, other kinds as [`Rows::Objects`] with the server's own columns.
+    /// runs (under [`crate::domain::pipeline::runs_kind`]) arrive as rows of their own, and so do the
+    /// kinds of [`crate::domain::image`], which registries tell; other kinds as [`Rows::Objects`] with the server's own columns.
     Kind(GroupKind),
     /// One Application: its detail and its resource tree.
     Application(ObjectRef),
@@ -100,6 +103,8 @@ pub enum Topic {
     Alerts,
     /// One run of a pipeline; arrives as [`Update::Run`].
     Run(ObjectRef),
+    /// One image with where it runs; arrives as [`Update::Image`].
+    Image(ObjectRef),
     /// EventSources, Sensors, what they made and what came in; arrives as [`Update::EventFlow`].
     EventFlow,
 }
@@ -224,6 +229,19 @@ pub enum Update {
         ticket: Ticket,
         detail: Option<Box<RunDetail>>,
     },
+    /// A subscribed image; `None` when no registry has it and it runs nowhere.
+    Image {
+        generation: Generation,
+        ticket: Ticket,
+        detail: Option<Box<ArtifactDetail>>,
+    },
+    /// The secret of a robot account that was just made or refreshed. It is told once, kept by
+    /// nobody, and never part of an outcome.
+    Secret {
+        id: IntentId,
+        account: Text,
+        secret: Secret,
+    },
     /// From events to what they caused.
     EventFlow {
         generation: Generation,
@@ -264,6 +282,8 @@ pub enum SourceName {
     /// The metrics server.
     Prometheus,
     Alertmanager,
+    /// A registry, by the host in image references.
+    Registry(Text),
 }
 
 /// What is known of the connected server.

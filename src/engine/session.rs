@@ -46,6 +46,7 @@ pub(super) struct Session {
     /// Answers to access reviews: kind, namespace, `verb/subresource`.
     pub(super) access: RwLock<HashMap<Right, bool>>,
     pub(super) metrics: super::metrics::Hub,
+    pub(super) registries: super::registries::Hub,
     /// Rollouts on which an intent is being sent.
     pub(super) in_flight: tokio::sync::Mutex<std::collections::HashSet<ObjectRef>>,
 }

@@ -11,6 +11,7 @@ use super::metrics;
 use super::pipelines;
 use super::platform::Platform;
 use super::protocol::{Answer, Fetch, Generation, Request, Scope, Ticket, Topic, Update};
+use super::registries;
 use super::rollout;
 use super::session::{Session, Wake};
 use super::topics;
@@ -148,6 +149,7 @@ impl Supervisor {
                 Topic::Alerts => metrics::alerts(session, ticket).await,
                 Topic::Run(object) => pipelines::run(session, ticket, object).await,
                 Topic::EventFlow => pipelines::flow(session, ticket).await,
+                Topic::Image(object) => registries::image(session, ticket, object).await,
             }
         });
         self.subscriptions

@@ -6,6 +6,7 @@ use super::watch::{Applications, Batch, Outlet, Projection, Tables, Target, Type
 use crate::api::convert::analysis::{analysis_run, analysis_run_kind};
 use crate::api::convert::rollout::{rollout, rollout_kind};
 use crate::api::convert::workflow::cron_run;
+use crate::domain::image::is_of_registries;
 use crate::domain::object::GroupKind;
 use crate::domain::pipeline::cron::cron_kind;
 use crate::domain::pipeline::runs_kind;
@@ -18,6 +19,9 @@ use std::sync::Arc;
 pub(super) async fn kind(session: Arc<Session>, ticket: Ticket, kind: GroupKind) {
     if kind == runs_kind() {
         return super::pipelines::runs(session, ticket).await;
+    }
+    if is_of_registries(&kind) {
+        return super::registries::rows(session, ticket, kind).await;
     }
     let resource = match session.resource(&kind).await {
         Ok(resource) => resource,

@@ -115,6 +115,8 @@ impl Session {
             | Update::Alerts { .. }
             | Update::Run { .. }
             | Update::EventFlow { .. }
+            | Update::Image { .. }
+            | Update::Secret { .. }
             | Update::Logs { .. }
             | Update::Fetched { .. }
             | Update::Outcome { .. }

@@ -125,6 +125,7 @@ async fn watch_relists_after_gone_and_removes_deleted_rows() {
                 | Rows::AnalysisRuns(_)
                 | Rows::Runs(_)
                 | Rows::CronRuns(_)
+                | Rows::Registry(_)
                 | Rows::Objects { .. } => 0,
             };
             (!delta.removed.is_empty()).then(|| (delta.removed.clone(), rows))
@@ -207,6 +208,7 @@ async fn a_forbidden_cluster_falls_back_to_one_namespace() {
             | Rows::AnalysisRuns(_)
             | Rows::Runs(_)
             | Rows::CronRuns(_)
+            | Rows::Registry(_)
             | Rows::Objects { .. } => None,
         })
         .await;

@@ -150,7 +150,8 @@ mod cases {
                 | Rows::Rollouts(_)
                 | Rows::AnalysisRuns(_)
                 | Rows::Runs(_)
-                | Rows::CronRuns(_) => None,
+                | Rows::CronRuns(_)
+                | Rows::Registry(_) => None,
             })
             .await;
         let columns = columns.expect("the server has columns");

@@ -42,6 +42,10 @@ pub(super) fn on_update(state: &mut State, update: Update, out: &mut Effects) {
         Update::Alerts { ticket, board, .. } => on_alerts(state, ticket, &board),
         Update::Run { ticket, detail, .. } => on_pipeline_run(state, ticket, detail, out),
         Update::EventFlow { ticket, flow, .. } => on_flow(state, ticket, &flow),
+        Update::Image { ticket, detail, .. } => super::images::on_detail(state, ticket, detail),
+        Update::Secret {
+            account, secret, ..
+        } => super::images::on_secret(state, account, secret),
         Update::Logs {
             ticket,
             lines,
@@ -67,8 +71,12 @@ fn generation_of(update: &Update) -> Option<Generation> {
         | Update::Alerts { generation, .. }
         | Update::Run { generation, .. }
         | Update::EventFlow { generation, .. }
+        | Update::Image { generation, .. }
         | Update::Trouble { generation, .. } => Some(*generation),
-        Update::Logs { .. } | Update::Fetched { .. } | Update::Outcome { .. } => None,
+        Update::Logs { .. }
+        | Update::Fetched { .. }
+        | Update::Outcome { .. }
+        | Update::Secret { .. } => None,
     }
 }
 

@@ -87,8 +87,8 @@ impl ImageState {
 /// What a registry says of an artifact, as far as matching goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
-    /// Of the index, or of the only manifest.
-    pub digest: Digest,
+    /// Of the index, or of the only manifest; `None` for a tag that was not looked up.
+    pub digest: Option<Digest>,
     /// Digests of platforms' manifests and of configs.
     pub members: Vec<Digest>,
     pub tags: Vec<Text>,
@@ -98,7 +98,7 @@ pub struct Artifact {
 impl Artifact {
     /// Returns whether a digest that a node reports is this content.
     pub fn contains(&self, digest: &Digest) -> bool {
-        self.digest == *digest || self.members.contains(digest)
+        self.digest.as_ref() == Some(digest) || self.members.contains(digest)
     }
 
     fn has_tag(&self, tag: &str) -> bool {
@@ -272,7 +272,7 @@ mod tests {
     fn artifact(letter: char, tags: &[&str], hour: u32) -> Artifact {
         let pushed = DateTime::parse_from_rfc3339(&format!("2026-01-01T{hour:02}:00:00Z"));
         Artifact {
-            digest: digest(letter),
+            digest: Some(digest(letter)),
             members: Vec::new(),
             tags: tags.iter().map(|tag| Text::from(*tag)).collect(),
             pushed: pushed.ok().map(|at| at.with_timezone(&Utc)),

@@ -8,6 +8,7 @@ use crate::api::convert::rollout::{rollout, rollout_kind};
 use crate::domain::analysis::{AnalysisPhase, AnalysisRun};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::health::health_of;
+use crate::domain::image::is_of_registries;
 use crate::domain::kind::ARGO;
 use crate::domain::node::Node;
 use crate::domain::object::{GroupKind, ObjectRef};
@@ -18,12 +19,21 @@ use crate::domain::why::why_all;
 use crate::engine::facts::{items, number, text};
 use crate::engine::pipelines;
 use crate::engine::pods;
+use crate::engine::registries;
 use crate::engine::session::Session;
 use crate::engine::transport::{Call, segment};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Returns what is to be said, most important first; at least one sentence.
-pub(super) async fn of(session: &Session, object: &ObjectRef) -> Result<Vec<Finding>, Finding> {
+pub(super) async fn of(
+    session: &Arc<Session>,
+    object: &ObjectRef,
+) -> Result<Vec<Finding>, Finding> {
+    if is_of_registries(&object.kind) {
+        let findings = registries::why(session, object).await?;
+        return Ok(at_least_one(findings, object));
+    }
     let live = session.object_or_finding(object).await?;
     let mut findings = Vec::new();
     if object.kind.is(ARGO, "Application") {

@@ -1,0 +1,324 @@
+//! How a registry is reached, and one exchange with it.
+//!
+//! By URL, or through the API server's service proxy. There is no cookie jar: with a cookie Harbor
+//! would ask for CSRF tokens. A certificate that is not trusted is refused and said; it is never
+//! skipped. Redirects are followed by hand, because object stores must not see our account.
+
+use crate::domain::object::Text;
+use crate::domain::servers::{Login, without_user};
+use crate::engine::fault::Fault;
+use crate::engine::session::Session;
+use crate::engine::transport::segment;
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt as _};
+use http::{HeaderMap, HeaderValue, Method, header};
+use http_body_util::BodyExt as _;
+use std::time::Duration;
+
+/// How long one answer may take. A busy Harbor takes its time for health and lists.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// The longest answer that is read; reports of vulnerabilities may be several megabytes.
+const LONGEST: usize = 24 * 1024 * 1024;
+const REDIRECTS: usize = 4;
+
+/// The way to a registry.
+#[derive(Debug)]
+pub(super) enum Route {
+    /// Path of the service proxy on the API server.
+    Proxy {
+        base: String,
+        name: Text,
+    },
+    Url {
+        http: reqwest::Client,
+        base: String,
+    },
+}
+
+/// What is sent.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) method: Method,
+    /// From the root of the server, with its query.
+    pub(super) path: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Asked {
+    pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    pub(super) fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    pub(super) fn accept(mut self, types: &'static str) -> Self {
+        self.headers
+            .insert(header::ACCEPT, HeaderValue::from_static(types));
+        self
+    }
+
+    pub(super) fn json(mut self, body: &serde_json::Value) -> Self {
+        let kind = HeaderValue::from_static("application/json");
+        self.headers.insert(header::CONTENT_TYPE, kind);
+        self.body = body.to_string().into();
+        self
+    }
+
+    /// Sends bytes as they are.
+    pub(super) fn bytes(mut self, media_type: &str, body: Bytes) -> Self {
+        if let Ok(kind) = HeaderValue::from_str(media_type) {
+            self.headers.insert(header::CONTENT_TYPE, kind);
+        }
+        self.body = body;
+        self
+    }
+
+    /// Logs in with this header.
+    pub(super) fn authorised(mut self, value: Option<HeaderValue>) -> Self {
+        match value {
+            Some(value) => drop(self.headers.insert(header::AUTHORIZATION, value)),
+            None => drop(self.headers.remove(header::AUTHORIZATION)),
+        }
+        self
+    }
+}
+
+/// A whole answer, whatever its code.
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    pub(super) code: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Reply {
+    pub(super) fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn is_good(&self) -> bool {
+        (200..300).contains(&self.code)
+    }
+}
+
+impl Route {
+    /// Through the API server, to `NAMESPACE/NAME:PORT`.
+    pub(super) fn proxy(namespace: &str, service: &str) -> Self {
+        let (namespace_part, service_part) = (segment(namespace), segment(service));
+        Self::Proxy {
+            base: format!("/api/v1/namespaces/{namespace_part}/services/{service_part}/proxy"),
+            name: format!("{namespace}/{service}").into(),
+        }
+    }
+
+    /// By a URL, with the certificates that its owner trusts.
+    pub(super) fn url(address: &str, login: &Login) -> Result<Self, Fault> {
+        Ok(Self::Url {
+            http: http_client(login)?,
+            base: address.trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// Returns what people see of it.
+    pub(super) fn name(&self) -> Text {
+        match self {
+            Self::Proxy { name, .. } => format!("service {name}").into(),
+            Self::Url { base, .. } => without_user(base).into(),
+        }
+    }
+
+    /// Returns whether the API server stands between.
+    pub(super) fn is_proxy(&self) -> bool {
+        matches!(self, Self::Proxy { .. })
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub(super) async fn send(&self, session: &Session, asked: Asked) -> Result<Reply, Fault> {
+        let answer = async {
+            match self {
+                Self::Proxy { base, .. } => by_proxy(session, base, asked).await,
+                Self::Url { http, base } => by_url(http, base, asked).await,
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, answer).await;
+        waited.unwrap_or_else(|_elapsed| {
+            let seconds = PATIENCE.as_secs();
+            Err(Fault::Unreachable(format!("no answer for {seconds} s")))
+        })
+    }
+
+    /// Returns the path of a `Link`, which may be whole, or may name the proxy on the way.
+    pub(super) fn path_of(&self, link: &str) -> String {
+        let without_host = match link.split_once("://") {
+            Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
+            None => link,
+        };
+        let prefix = match self {
+            Self::Proxy { base, .. } => base.as_str(),
+            Self::Url { .. } => "",
+        };
+        let path = without_host.strip_prefix(prefix).unwrap_or(without_host);
+        // Harbor writes the query of its links unescaped.
+        path.replace(' ', "%20")
+    }
+}
+
+async fn by_proxy(session: &Session, base: &str, asked: Asked) -> Result<Reply, Fault> {
+    let mut request = http::Request::builder()
+        .method(asked.method)
+        .uri(format!("{base}{}", asked.path))
+        .body(kube::client::Body::from(asked.body.to_vec()))
+        .map_err(|error| Fault::Refused(format!("`{}` is no path: {error}", asked.path)))?;
+    *request.headers_mut() = asked.headers;
+    let response = session.client().send(request).await;
+    let response = response.map_err(|error| Fault::from_client(&error))?;
+    let (parts, body) = response.into_parts();
+    let chunks = body.into_data_stream();
+    let body = read(chunks, |error| Fault::from_client(&error)).await?;
+    Ok(Reply {
+        code: parts.status.as_u16(),
+        headers: parts.headers,
+        body,
+    })
+}
+
+async fn by_url(http: &reqwest::Client, base: &str, asked: Asked) -> Result<Reply, Fault> {
+    let mut url = reqwest::Url::parse(&format!("{base}{}", asked.path))
+        .map_err(|error| Fault::Refused(format!("`{}` is no address: {error}", asked.path)))?;
+    let mut headers = asked.headers;
+    for _ in 0..=REDIRECTS {
+        let request = http
+            .request(asked.method.clone(), url.clone())
+            .headers(headers.clone())
+            .body(asked.body.clone());
+        let response = request.send().await.map_err(|error| unreachable(&error))?;
+        let code = response.status().as_u16();
+        let target = response.headers().get(header::LOCATION);
+        let target = target.and_then(|value| value.to_str().ok());
+        let next = target.and_then(|target| url.join(target).ok());
+        if let (301..=308, Some(next), true) = (code, next, asked.method == Method::GET) {
+            if next.host_str() != url.host_str() || next.port() != url.port() {
+                drop(headers.remove(header::AUTHORIZATION));
+            }
+            url = next;
+            continue;
+        }
+        let headers = response.headers().clone();
+        let body = read(response.bytes_stream(), |error| unreachable(&error)).await?;
+        return Ok(Reply {
+            code,
+            headers,
+            body,
+        });
+    }
+    Err(Fault::Unreadable(String::from(
+        "it sends us from one address to the next",
+    )))
+}
+
+async fn read<E>(
+    chunks: impl Stream<Item = Result<Bytes, E>>,
+    fault: impl Fn(E) -> Fault,
+) -> Result<Bytes, Fault> {
+    let mut chunks = std::pin::pin!(chunks);
+    let mut body = BytesMut::new();
+    while let Some(chunk) = chunks.next().await {
+        body.extend_from_slice(&chunk.map_err(&fault)?);
+        if body.len() > LONGEST {
+            let most = LONGEST / (1024 * 1024);
+            return Err(Fault::Unreadable(format!(
+                "the answer is longer than {most} MiB and was not read"
+            )));
+        }
+    }
+    Ok(body.freeze())
+}
+
+/// Explains a request that got no answer; the address, which may carry a password, is left out.
+fn unreachable(error: &reqwest::Error) -> Fault {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut last = String::new();
+    while let Some(cause) = next {
+        if let Some(tls) = hidden_tls(cause) {
+            return Fault::Unreachable(tls);
+        }
+        last = cause.to_string();
+        next = cause.source();
+    }
+    Fault::Unreachable(if error.is_timeout() {
+        String::from("no answer in time")
+    } else {
+        last
+    })
+}
+
+/// Finds a TLS error, which may hide inside an `io::Error`.
+fn hidden_tls(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let inner = cause
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref)
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let tls = cause.downcast_ref::<rustls::Error>().or(inner)?;
+    Some(match tls {
+        rustls::Error::InvalidCertificate(reason) => {
+            format!("{UNTRUSTED} ({reason:?})")
+        }
+        other => format!("TLS failed: {other}"),
+    })
+}
+
+/// How the sentence about a certificate begins that nobody vouches for.
+pub(super) const UNTRUSTED: &str = "its certificate is not trusted";
+
+fn http_client(login: &Login) -> Result<reqwest::Client, Fault> {
+    // Somebody may have chosen one already: theirs is as good.
+    let _chosen = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .redirect(reqwest::redirect::Policy::none());
+    let refused =
+        |error: reqwest::Error| Fault::Refused(format!("the certificates cannot be used: {error}"));
+    if let Some(path) = &login.certificate_authority {
+        let pem = std::fs::read(path).map_err(|error| {
+            Fault::Refused(format!("cannot read `{}`: {error}", path.display()))
+        })?;
+        let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(refused)?;
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder.build().map_err(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_followed_below_the_same_root() {
+        let proxy = Route::proxy("harbor", "harbor-core:80");
+        assert_eq!(&*proxy.name(), "service harbor/harbor-core:80");
+        assert_eq!(
+            proxy.path_of("/api/v2.0/projects?page=2&q=a b"),
+            "/api/v2.0/projects?page=2&q=a%20b"
+        );
+        assert_eq!(
+            proxy
+                .path_of("/api/v1/namespaces/harbor/services/harbor-core:80/proxy/v2/_catalog?n=1"),
+            "/v2/_catalog?n=1"
+        );
+        assert_eq!(
+            proxy.path_of("https://r.io/v2/a/tags/list?last=b"),
+            "/v2/a/tags/list?last=b"
+        );
+    }
+}
