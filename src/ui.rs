@@ -99,6 +99,7 @@ fn is_full(screen: &Screen) -> bool {
         | Screen::Alerts(_)
         | Screen::Dashboards(_)
         | Screen::Run(_)
+        | Screen::Image(_)
         | Screen::Flow(_) => false,
     }
 }

@@ -13,6 +13,7 @@ pub enum Group {
     Applications,
     Rollouts,
     Runs,
+    Images,
     Metrics,
     Tree,
     Texts,
@@ -30,6 +31,7 @@ impl Group {
             Self::Applications => "Applications",
             Self::Rollouts => "Rollouts",
             Self::Runs => "Runs and events",
+            Self::Images => "Images and registries",
             Self::Metrics => "Metrics and alerts",
             Self::Tree => "Tree",
             Self::Texts => "Texts",
@@ -83,6 +85,11 @@ commands! {
     Alerts, "alerts", "Show alerts and silences", General, ["silences"];
     Dashboards, "dashboards", "Show dashboards", General, ["dashboard"];
     Query, "query", "Ask the metrics server", General, ["promql"];
+    Images, "images", "Show images and where they run", General, [];
+    Security, "security", "Show vulnerabilities in what runs", General, [];
+    Projects, "projects", "Show projects of registries and their quotas", General, [];
+    Robots, "robots", "Show robot accounts", General, [];
+    Registries, "registries", "Show registries and how they are", General, [];
     Aliases, "aliases", "Show kinds and their short names", General, ["a", "kinds"];
     Reload, "reload", "List and watch again from the start", General, [];
     RetryNow, "retry-now", "Try to connect again now", General, ["retry"];
@@ -181,6 +188,20 @@ commands! {
     TestEvent, "send-event", "Send a test event", Runs, [];
     Replay, "replay-webhook", "Deliver a webhook once more", Runs, [];
     ToggleGraph, "toggle-graph", "Show the graph or the tree", Runs, ["graph"];
+
+    ImagesOf, "images-of", "Show its images", Images, [];
+    Repository, "repository", "Show all artifacts of the repository", Images, [];
+    Scan, "scan", "Scan for vulnerabilities", Images, [];
+    StopScan, "stop-scan", "Stop the scan", Images, [];
+    MakeSbom, "make-sbom", "Make an SBOM", Images, [];
+    ScanAll, "scan-all", "Scan every image of the registry", Images, [];
+    Tag, "tag", "Tag, or move a tag here", Images, [];
+    Untag, "untag", "Take a tag away", Images, [];
+    CopyImage, "copy-image", "Copy by digest to another repository", Images, [];
+    DeployImage, "deploy-image", "Set this image, or the newest, on the Rollouts that run it", Images, [];
+    CreateRobot, "create-robot", "Create a robot account", Images, [];
+    RefreshRobot, "refresh-robot", "Give a robot account a new secret", Images, [];
+    SwitchRobot, "switch-robot", "Disable or enable a robot account", Images, [];
 
     Metrics, "metrics", "Show requests, errors and latency", Metrics, ["charts"];
     LongerSpan, "longer-span", "Look back further", Metrics, ["zoom-out"];

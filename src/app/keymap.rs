@@ -12,6 +12,7 @@ pub use file::{Problem, parse};
 use super::commands::Command;
 use super::key::Key;
 use super::screens::{Screen, analysis_runs, rollouts};
+use crate::domain::image::{has_images, is_of_registries};
 use crate::domain::pipeline::cron::cron_kind;
 use crate::domain::pipeline::template::is_template;
 use crate::domain::pipeline::{is_run, runs_kind};
@@ -58,6 +59,9 @@ scopes! {
     Crons, "crons";
     Templates, "templates";
     Flow, "flow";
+    Images, "images";
+    Robots, "robots";
+    Image, "image";
 }
 
 impl KeyScope {
@@ -85,9 +89,16 @@ impl KeyScope {
             Screen::Kind(table) if is_template(&table.view.kind) => {
                 &[Self::Templates, Self::Table, Self::Global]
             }
+            Screen::Kind(table) if has_images(&table.view.kind) => {
+                &[Self::Images, Self::Table, Self::Global]
+            }
+            Screen::Kind(table) if is_of_registries(&table.view.kind) => {
+                &[Self::Robots, Self::Table, Self::Global]
+            }
             Screen::Kind(_) => &[Self::Table, Self::Global],
             Screen::Run(_) => &[Self::Run, Self::Runs, Self::Global],
             Screen::Flow(_) => &[Self::Flow, Self::Global],
+            Screen::Image(_) => &[Self::Image, Self::Images, Self::Global],
             Screen::Rollout(_) => &[Self::Rollout, Self::Rollouts, Self::Global],
             Screen::Analysis(_) => &[Self::Analysis, Self::Global],
             Screen::Charts(_) => &[Self::Charts, Self::Global],

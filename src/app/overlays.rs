@@ -3,11 +3,13 @@
 pub mod dialog;
 pub mod menu;
 pub mod prompt;
+pub mod secret;
 pub mod toasts;
 
 pub use dialog::{Confirmation, Dialog, Field, FieldId, FieldValue, Focus};
 pub use menu::{Menu, MenuItem, Palette, PaletteItem};
 pub use prompt::{Completion, Prompt, PromptKind};
+pub use secret::SecretNote;
 pub use toasts::{Toast, ToastKind, Toasts};
 
 /// What lies above the screen.
@@ -17,4 +19,5 @@ pub enum Overlay {
     Menu(Menu),
     Palette(Palette),
     Prompt(Prompt),
+    Secret(SecretNote),
 }

@@ -95,6 +95,11 @@ fn next_age_change(state: &State) -> Option<DateTime<Utc>> {
                 .unwrap_or_default();
             shown.ages.extend(made.iter().filter_map(|made| made.at));
         }
+        Screen::Image(screen) => {
+            let row = screen.image().map(|image| &image.row);
+            let moments = row.map(|row| [row.pushed, row.pulled, row.built]);
+            shown.ages.extend(moments.into_iter().flatten().flatten());
+        }
         // Charts are drawn anew when points arrive.
         Screen::Charts(_)
         | Screen::Dashboards(_)

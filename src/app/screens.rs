@@ -8,6 +8,7 @@ pub mod analysis;
 pub mod application;
 pub mod charts;
 pub mod flow;
+pub mod image;
 pub mod lists;
 pub mod logs;
 pub mod rollout;
@@ -20,6 +21,7 @@ pub use analysis::AnalysisScreen;
 pub use application::{ApplicationScreen, NodeKey, TreeRow};
 pub use charts::{ChartLine, ChartPanel, ChartsOf, ChartsScreen, DashboardsScreen, SPANS};
 pub use flow::{FlowItem, FlowRow, FlowScreen};
+pub use image::{ImageLine, ImagePart, ImageScreen};
 pub use lists::{
     ContextsScreen, DiffLine, DiffScreen, EventsScreen, HelpRow, HelpScreen, HistoryScreen,
     LedgerScreen, ListCursor, Loaded,
@@ -55,6 +57,7 @@ pub enum Screen {
     Dashboards(DashboardsScreen),
     Run(Box<RunScreen>),
     Flow(FlowScreen),
+    Image(Box<ImageScreen>),
 }
 
 /// What a screen shows, without its state.
@@ -88,6 +91,8 @@ pub enum Place {
     Run(ObjectRef),
     /// Events: source, sensor, trigger.
     Flow,
+    /// One image.
+    Image(ObjectRef),
 }
 
 impl Place {
@@ -142,6 +147,7 @@ impl Screen {
             Self::Dashboards(_) => Place::Dashboards,
             Self::Run(screen) => Place::Run(screen.object.clone()),
             Self::Flow(_) => Place::Flow,
+            Self::Image(screen) => Place::Image(screen.object.clone()),
         }
     }
 
@@ -170,6 +176,7 @@ impl Screen {
             Self::Alerts(_) => "alerts".to_owned(),
             Self::Dashboards(_) => "dashboards".to_owned(),
             Self::Run(screen) => screen.object.name.to_string(),
+            Self::Image(screen) => screen.crumb(),
         }
     }
 
@@ -194,6 +201,7 @@ impl Screen {
             | Self::Alerts(_)
             | Self::Dashboards(_)
             | Self::Run(_)
+            | Self::Image(_)
             | Self::Flow(_) => None,
         }
     }
@@ -219,6 +227,7 @@ impl Screen {
             | Self::Alerts(_)
             | Self::Dashboards(_)
             | Self::Run(_)
+            | Self::Image(_)
             | Self::Flow(_) => None,
         }
     }
@@ -236,6 +245,9 @@ pub fn analysis_runs() -> GroupKind {
 
 /// Returns the plural of a kind as people type it.
 pub fn plural(kind: &GroupKind) -> String {
+    if let Some(repository) = crate::domain::image::repository_of(kind) {
+        return repository.to_owned();
+    }
     match info_of(kind) {
         Some(info) => info.plural.to_owned(),
         None => kind.kind.to_lowercase(),

@@ -270,6 +270,7 @@ impl State {
             Screen::Dashboards(screen) => screen.content == Loaded::Waiting,
             Screen::Run(screen) => screen.detail == Loaded::Waiting,
             Screen::Flow(screen) => screen.flow == Loaded::Waiting,
+            Screen::Image(screen) => screen.detail == Loaded::Waiting,
             Screen::Help(_) | Screen::Ledger(_) => false,
         }
     }

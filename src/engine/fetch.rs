@@ -13,15 +13,22 @@ pub(super) use manifest::MASK;
 
 use super::metrics;
 use super::protocol::{Answer, Fetch};
+use super::registries;
 use super::session::Session;
 use crate::api::convert::run_template::run_template;
 use crate::domain::finding::Finding;
+use crate::domain::image::is_of_registries;
 use crate::domain::object::{ObjectRef, Text};
 use std::sync::Arc;
 
 /// Answers one fetch.
 pub(super) async fn answer(session: &Arc<Session>, what: Fetch) -> Result<Answer, Finding> {
     match what {
+        Fetch::Yaml { object, .. } if is_of_registries(&object.kind) => {
+            let lines = registries::describe(session, &object).await?;
+            let title = title(&object);
+            Ok(Answer::Text { title, lines })
+        }
         Fetch::Yaml {
             object,
             reveal_secrets,
@@ -32,6 +39,11 @@ pub(super) async fn answer(session: &Arc<Session>, what: Fetch) -> Result<Answer
                 title: title(&object),
                 lines,
             })
+        }
+        Fetch::Describe { object } if is_of_registries(&object.kind) => {
+            let lines = registries::describe(session, &object).await?;
+            let title = title(&object);
+            Ok(Answer::Text { title, lines })
         }
         Fetch::Describe { object } => {
             let live = session.object_or_finding(&object).await?;

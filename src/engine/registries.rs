@@ -4,6 +4,7 @@
 //! that does not answer makes its own source stale and stops no other.
 
 mod account;
+mod describe;
 mod detail;
 mod directory;
 mod fleet;
@@ -17,6 +18,7 @@ mod stock;
 mod survey;
 mod why;
 
+pub(super) use describe::describe;
 pub(super) use detail::run as image;
 pub(super) use harbor::{repository_path, split};
 pub(super) use registry::{Registry, Trouble};
@@ -34,7 +36,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use stock::Memory;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 /// How often lists of registries are read again, in the platform's time.
 pub(super) const BETWEEN_LOOKS: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
@@ -46,6 +48,8 @@ const DIRECTORY_GOOD_FOR: Duration = Duration::from_secs(120);
 pub(super) struct Hub {
     directory: Mutex<Option<Known>>,
     memory: Memory,
+    /// Counts changes that were made from here.
+    changes: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -100,6 +104,12 @@ impl Hub {
     /// Something was changed: lists are read again.
     pub(super) async fn changed(&self) {
         self.memory.forget_lists().await;
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Lists are too old, although nobody has changed anything.
+    async fn forget_lists(&self) {
+        self.memory.forget_lists().await;
     }
 }
 
@@ -117,6 +127,16 @@ pub(super) async fn rows(session: Arc<Session>, ticket: Ticket, kind: GroupKind)
         lists::repository(session, ticket, kind).await;
     } else {
         lists::registries(session, ticket).await;
+    }
+}
+
+/// Waits for the next look: a span of the platform's time, a wish to try again, or a change that was
+/// made from here. Returns false when the engine ends.
+async fn wait(session: &Session, span: chrono::TimeDelta) -> bool {
+    let mut changes = session.registries.changes.subscribe();
+    tokio::select! {
+        going = super::metrics::wait(session, span) => going,
+        changed = changes.changed() => changed.is_ok(),
     }
 }
 

@@ -105,6 +105,13 @@ fn feed(state: &mut State, msg: Msg, now: Now, engine: Option<&EngineHandle>) {
 }
 
 fn render(state: &mut State, options: &Options, size: (u16, u16), now: Now) -> Buffer {
+    if matches!(
+        &state.overlay,
+        Some(crate::app::overlays::Overlay::Secret(_))
+    ) {
+        // A secret is for the terminal alone.
+        state.overlay = None;
+    }
     state.toasts = crate::app::overlays::Toasts::default();
     state.now = now;
     settle(state, now);

@@ -3,6 +3,7 @@
 pub mod dialog;
 pub mod menu;
 pub mod prompt;
+pub mod secret;
 
 use crate::app::overlays::Overlay;
 use crate::ui::canvas::Canvas;
@@ -20,6 +21,7 @@ pub fn draw(canvas: &mut Canvas<'_>, parts: &Parts, overlay: &Overlay) -> u16 {
         Overlay::Menu(open) => menu::draw_menu(canvas, parts.body, open),
         Overlay::Palette(open) => menu::draw_palette(canvas, parts.body, open),
         Overlay::Prompt(open) => prompt::draw(canvas, parts, open),
+        Overlay::Secret(open) => secret::draw(canvas, parts.body, open),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod events;
 pub mod flow;
 pub mod help;
 pub mod history;
+mod image;
 mod images;
 pub mod ledger;
 pub mod logs;
@@ -64,6 +65,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, state: &State) -> Visible {
         Screen::Alerts(screen) => alerts::draw(canvas, area, screen, state),
         Screen::Dashboards(screen) => dashboards::draw(canvas, area, screen, state),
         Screen::Run(screen) => run::draw(canvas, area, screen, state),
+        Screen::Image(screen) => image::draw(canvas, area, screen, state),
         Screen::Flow(screen) => flow::draw(canvas, area, screen, state),
     }
 }

@@ -38,6 +38,8 @@ mod screens_delivery_data;
 mod screens_desk;
 mod screens_fixtures;
 mod screens_gallery;
+mod screens_images;
+mod screens_images_data;
 mod screens_pages;
 mod screens_runs;
 mod screens_runs_data;

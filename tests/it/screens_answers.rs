@@ -57,6 +57,11 @@ pub(crate) fn answer_topic(generation: Generation, ticket: Ticket, topic: &Topic
             lines: logs(),
             ended: None,
         }],
+        Topic::Image(_) => vec![Update::Image {
+            generation,
+            ticket,
+            detail: Some(Box::new(super::screens_images_data::detail())),
+        }],
         Topic::Rollout(object) => vec![Update::Rollout {
             generation,
             ticket,
@@ -151,6 +156,9 @@ fn row(kind: (&str, &str), name: &str, cells: &[&str]) -> ObjectRow {
 }
 
 fn rows_of(kind: &GroupKind) -> Rows {
+    if let Some(rows) = super::screens_images_data::rows_of(kind) {
+        return Rows::Registry(rows);
+    }
     if *kind == runs_kind() {
         return Rows::Runs(runs::rows());
     }

@@ -68,6 +68,8 @@ pub(in crate::app) enum Form {
         containers: Vec<Text>,
     },
     Silence,
+    /// An image or an account of a registry.
+    Image(ImageForm),
     /// A run is made from a template.
     Submit {
         template: Box<RunTemplate>,
@@ -86,6 +88,20 @@ pub(in crate::app) enum Form {
     },
     /// Any intent without options, or one that was typed in words.
     Worded(Box<crate::domain::intent::Verb>),
+}
+
+/// Which intent on a registry the fields make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::app) enum ImageForm {
+    Tag,
+    Untag {
+        tags: Vec<Text>,
+    },
+    Copy,
+    /// Projects that are known by name.
+    CreateRobot {
+        projects: Vec<Text>,
+    },
 }
 
 /// Where keys go.

@@ -6,7 +6,7 @@
 )]
 
 use super::subject::{Subject, chosen_applications, subjects};
-use super::{Effects, keys, navigate, rollouts, run, runs};
+use super::{Effects, images, keys, navigate, rollouts, run, runs};
 use crate::app::commands::{COMMANDS, Command, Group};
 use crate::app::key::{Key, KeyCode};
 use crate::app::keymap::KeyScope;
@@ -15,6 +15,7 @@ use crate::app::screens::{
     AlertItem, HelpRow, HelpScreen, ListCursor, Place, Screen, TextSource, analysis_runs,
 };
 use crate::app::state::State;
+use crate::domain::image::image_of;
 use crate::domain::kind::{Abilities, KINDS, info_of};
 use crate::domain::pipeline::{System, is_run};
 use crate::engine::protocol::Scope;
@@ -30,6 +31,7 @@ pub(super) fn open_current(state: &mut State, out: &mut Effects) {
         | Screen::Application(_)
         | Screen::Ledger(_)
         | Screen::Rollout(_)
+        | Screen::Image(_)
         | Screen::Flow(_) => open_object(state, out),
         Screen::Run(_) => run::run_unknown(state, Command::Logs, out),
         Screen::Analysis(_) => run::run_unknown(state, Command::Metrics, out),
@@ -81,7 +83,17 @@ fn open_object(state: &mut State, out: &mut Effects) {
         run::run_unknown(state, Command::Fold, out);
         return;
     }
-    let place = if is_run(&subject.object.kind) {
+    if let Screen::Image(screen) = state.screen()
+        && subject.object
+            == *screen
+                .image()
+                .map_or(&screen.object, |image| &image.row.object)
+    {
+        return;
+    }
+    let place = if image_of(&subject.object).is_some() {
+        Place::Image(subject.object)
+    } else if is_run(&subject.object.kind) {
         Place::Run(subject.object)
     } else if subject.is_application() {
         Place::Application(subject.object)
@@ -137,6 +149,17 @@ pub(super) fn changes_something(command: Command) -> bool {
             | Command::SwitchCron
             | Command::TestEvent
             | Command::Replay
+            | Command::Scan
+            | Command::StopScan
+            | Command::MakeSbom
+            | Command::ScanAll
+            | Command::Tag
+            | Command::Untag
+            | Command::CopyImage
+            | Command::DeployImage
+            | Command::CreateRobot
+            | Command::RefreshRobot
+            | Command::SwitchRobot
     )
 }
 
@@ -157,6 +180,9 @@ pub(super) fn refusal(state: &State, command: Command) -> Option<String> {
 
 /// The sentence for a command that has nothing to work on.
 pub(super) fn not_here(command: Command) -> String {
+    if let Some(what) = images::needs(command) {
+        return format!("`{}` needs {what}", command.id());
+    }
     let what = match command {
         Command::Rollback => "a history entry",
         Command::Restart => "a Deployment, StatefulSet, DaemonSet or Rollout",
@@ -197,6 +223,9 @@ fn suits(state: &State, command: Command) -> bool {
         };
         !subjects.is_empty() && subjects.iter().all(able)
     };
+    if let Some(suits) = images::suits(state, command) {
+        return suits;
+    }
     if let Some(suits) = suits_runs(state, command) {
         return suits;
     }
@@ -281,7 +310,12 @@ fn runs_are(state: &State, fits: fn(System) -> bool) -> bool {
 fn is_of_object(group: Group) -> bool {
     matches!(
         group,
-        Group::Objects | Group::Applications | Group::Rollouts | Group::Runs | Group::Metrics
+        Group::Objects
+            | Group::Applications
+            | Group::Rollouts
+            | Group::Runs
+            | Group::Images
+            | Group::Metrics
     )
 }
 

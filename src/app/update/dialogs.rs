@@ -1,7 +1,7 @@
 //! Dialogs before changes: opening, keys, and confirming.
 
 use super::subject::{Subject, application_row, chosen_applications, open_application, subjects};
-use super::{Effects, choose, forms, intents, keys, preview, rollouts, run, runs};
+use super::{Effects, choose, forms, images, intents, keys, preview, rollouts, run, runs};
 use crate::app::commands::Command;
 use crate::app::intent_words::Worded;
 use crate::app::key::{Key, KeyCode};
@@ -72,7 +72,10 @@ fn form_of(state: &State, command: Command) -> Option<Opened> {
             plain(Form::Switches { was }, apps)
         }
         Command::Rollback => rollback_form(state),
-        Command::Delete => delete_form(state),
+        Command::Delete => match images::form_of(state, command) {
+            Some((form, subjects)) => plain(form, subjects),
+            None => delete_form(state),
+        },
         Command::Restart => Some(restart_form(state)),
         Command::Undo => Some(undo_form(state)),
         Command::SetImage => set_image_form(state),
@@ -88,6 +91,9 @@ fn form_of(state: &State, command: Command) -> Option<Opened> {
         }
         Command::Scale => plain(Form::Scale, subjects(state)),
         other => {
+            if let Some((form, subjects)) = images::form_of(state, other) {
+                return plain(form, subjects);
+            }
             if let Some((form, subjects)) = runs::form_of(state, other) {
                 return plain(form, subjects);
             }
@@ -295,7 +301,11 @@ fn show(state: &mut State, form: Form, subjects: Vec<Subject>, resources: Vec<Sy
 
 /// Returns where keys go first: to the text without which the intent says nothing, else to Cancel.
 fn first_focus(form: &Form, fields: &[crate::app::overlays::dialog::Field]) -> Focus {
-    if !matches!(form, Form::Scale | Form::SetImage { .. } | Form::Silence) {
+    let writes = matches!(
+        form,
+        Form::Scale | Form::SetImage { .. } | Form::Silence | Form::Image(_)
+    );
+    if !writes {
         return Focus::Cancel;
     }
     let mut texts = fields
@@ -352,6 +362,9 @@ fn facts(state: &State, form: &Form, targets: &[Target]) -> Vec<(String, String)
     if let Some(row) = only.and_then(|target| runs::run_row(state, &target.object)) {
         fact("now", runs::standing(row, state.now.platform));
     }
+    if let Some(row) = only.and_then(|target| images::image_row(state, &target.object)) {
+        fact("image", row.title());
+    }
     if let Some((label, text)) = runs::fact(form) {
         fact(label, text);
     }
@@ -384,7 +397,9 @@ pub(super) fn refresh(state: &mut State) {
     match forms::intents(state, &dialog) {
         Ok(intents) => {
             let sentences = intents.iter().take(NAMES * 3).flat_map(|intent| {
-                if let Verb::Run(verb) = &intent.verb {
+                if let Verb::Image(verb) = &intent.verb {
+                    images::preview(state, intent, verb)
+                } else if let Verb::Run(verb) = &intent.verb {
                     runs::preview(state, intent, verb)
                 } else if intent.verb.is_for_rollouts() {
                     rollouts::preview(state, intent)

@@ -218,6 +218,7 @@ fn on_detail(state: &mut State, ticket: Ticket, detail: Option<&ApplicationDetai
             | Screen::Alerts(_)
             | Screen::Dashboards(_)
             | Screen::Run(_)
+            | Screen::Image(_)
             | Screen::Flow(_) => {}
         }
     }
@@ -245,6 +246,7 @@ fn on_tree(state: &mut State, ticket: Ticket, tree: &ResourceTree) {
         | Screen::Alerts(_)
         | Screen::Dashboards(_)
         | Screen::Run(_)
+        | Screen::Image(_)
         | Screen::Flow(_) => None,
     });
     for screen in screens {
@@ -402,6 +404,7 @@ fn on_logs(state: &mut State, ticket: Ticket, lines: Vec<LogLine>, ended: Option
         | Screen::Charts(_)
         | Screen::Alerts(_)
         | Screen::Dashboards(_)
+        | Screen::Image(_)
         | Screen::Flow(_) => None,
     });
     let Some(screen) = found else { return };
@@ -493,6 +496,7 @@ fn awaits(screen: &Screen, ticket: Ticket) -> bool {
         | Screen::Analysis(_)
         | Screen::Charts(_)
         | Screen::Run(_)
+        | Screen::Image(_)
         | Screen::Flow(_)
         | Screen::Alerts(_) => None,
     };

@@ -56,6 +56,7 @@ fn file_name(state: &State) -> String {
         Screen::Alerts(_) => "alerts".to_owned(),
         Screen::Dashboards(_) => "dashboards".to_owned(),
         Screen::Run(screen) => format!("run-{}", screen.object.name),
+        Screen::Image(screen) => format!("image-{}", screen.crumb()),
         Screen::Flow(_) => "events".to_owned(),
     };
     let end = match state.screen() {
@@ -78,6 +79,7 @@ fn file_name(state: &State) -> String {
         | Screen::Alerts(_)
         | Screen::Dashboards(_)
         | Screen::Run(_)
+        | Screen::Image(_)
         | Screen::Flow(_) => "txt",
     };
     format!("{name}.{end}")
@@ -132,6 +134,7 @@ fn text_of(state: &State) -> Option<String> {
         | Screen::Rollout(_)
         | Screen::Alerts(_)
         | Screen::Dashboards(_)
+        | Screen::Image(_)
         | Screen::Flow(_) => None,
     }
 }

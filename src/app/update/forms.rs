@@ -5,6 +5,7 @@
     reason = "fields of other kinds do not take part"
 )]
 
+use super::images;
 use super::preview::{short, word_of};
 use super::rollouts;
 use super::runs;
@@ -83,6 +84,7 @@ pub(super) fn fields(
             vec![choice(FieldId::ToRevision, "To revision", &words)]
         }
         Form::SetImage { containers } => image_fields(state, targets, containers),
+        Form::Image(form) => images::fields(form),
         Form::Silence => silence_fields(state),
         Form::Submit { .. } | Form::Resume { .. } | Form::Cancel | Form::TestEvent { .. } => {
             runs::fields(state, form)
@@ -232,7 +234,8 @@ pub(super) fn intents(state: &State, dialog: &Dialog) -> Result<Vec<Intent>, Str
     let mut objections = Vec::new();
     intents.retain(|intent| {
         let objection = rollouts::objection(state, &intent.target, &intent.verb)
-            .or_else(|| runs::objection(state, &intent.target, &intent.verb));
+            .or_else(|| runs::objection(state, &intent.target, &intent.verb))
+            .or_else(|| images::objection(state, intent));
         let fine = objection.is_none();
         objections.extend(objection);
         fine
@@ -289,6 +292,7 @@ fn verbs(state: &State, dialog: &Dialog, target: &Target) -> Result<Vec<Verb>, S
             revision: revisions.get(chosen(dialog, &FieldId::ToRevision)).copied(),
         },
         Form::SetImage { containers } => image_verb(state, dialog, (target, containers))?,
+        Form::Image(form) => Verb::Image(images::verb_of(form, &value)?),
         Form::Silence => silence_verb(dialog)?,
         Form::Worded(verb) => (**verb).clone(),
         Form::Submit { .. } | Form::Resume { .. } | Form::Cancel | Form::TestEvent { .. } => {
@@ -479,6 +483,7 @@ pub(super) fn title(form: &Form) -> String {
         Form::Replace { .. } => "Replace by the edited manifest",
         Form::Undo { .. } => "Undo",
         Form::SetImage { .. } => "Set image",
+        Form::Image(form) => images::title(form),
         Form::Silence => "Silence",
         Form::Submit { .. } => "Submit a run",
         Form::Resume { .. } => "Resume",

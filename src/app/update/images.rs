@@ -1,10 +1,608 @@
-//! Images.
+//! Images, projects, robot accounts and registries: what is chosen, what is asked, what came.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "commands and forms that are not named belong to other modules"
+)]
+
+use super::subject::{Subject, subjects};
+use super::{Effects, moving, navigate};
+use crate::app::commands::Command;
+use crate::app::effect::Effect;
+use crate::app::filter::Filter;
+use crate::app::key::{Key, KeyCode};
+use crate::app::overlays::dialog::{Field, FieldId, FieldValue, Form, ImageForm};
+use crate::app::overlays::{Overlay, SecretNote};
+use crate::app::screens::{ImageLine, Loaded, Place, Screen};
 use crate::app::state::State;
-use crate::domain::image::ArtifactDetail;
-use crate::domain::object::Text;
+use crate::domain::image::{
+    ArtifactDetail, ArtifactRow, ImageVerb, Reference, RegistryRow, RobotRow, RobotWish, cves_kind,
+    has_images, image_of, images_kind, is_tag, projects_kind, registries_kind, registry_object,
+    repository_kind, robots_kind,
+};
+use crate::domain::intent::{Intent, Verb};
+use crate::domain::kind::ARGO;
+use crate::domain::object::{ObjectRef, Text};
 use crate::domain::servers::Secret;
 use crate::engine::protocol::Ticket;
+use tui_input::Input;
 
-pub(super) fn on_detail(_state: &mut State, _ticket: Ticket, _detail: Option<Box<ArtifactDetail>>) {
+/// Takes in what the engine says of an open image.
+pub(super) fn on_detail(state: &mut State, ticket: Ticket, detail: Option<Box<ArtifactDetail>>) {
+    let window = state.window();
+    let top = state.stack.len().saturating_sub(1);
+    for (number, screen) in state.stack.iter_mut().enumerate() {
+        if let Screen::Image(screen) = screen
+            && screen.ticket == Some(ticket)
+            && screen.detail != Loaded::Ready(detail.clone())
+        {
+            let own = detail.as_deref().map(|detail| detail.row.uid.clone());
+            screen.uid = screen.uid.clone().or(own);
+            screen.set_detail(detail.clone(), window);
+            state.dirty |= number == top;
+        }
+    }
 }
-pub(super) fn on_secret(_state: &mut State, _account: Text, _secret: Secret) {}
+
+/// Shows the secret of a robot account, once.
+pub(super) fn on_secret(state: &mut State, account: Text, secret: Secret) {
+    state.overlay = Some(Overlay::Secret(SecretNote {
+        account,
+        secret,
+        copied: false,
+    }));
+    state.dirty = true;
+}
+
+/// Copies or forgets the secret that is shown.
+pub(super) fn on_secret_key(state: &mut State, key: Key, out: &mut Effects) {
+    let Some(Overlay::Secret(note)) = &mut state.overlay else {
+        return;
+    };
+    match key.code {
+        KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q') => state.overlay = None,
+        KeyCode::Char('c') => {
+            note.copied = true;
+            let what = format!("the secret of `{}`", note.account).into();
+            let text = note.secret.reveal().to_owned();
+            out.push(Effect::Copy { text, what });
+        }
+        _ => {}
+    }
+    state.dirty = true;
+}
+
+/// Carries out the commands that go somewhere; returns whether it is one of them.
+pub(super) fn on_command(state: &mut State, command: Command, out: &mut Effects) -> bool {
+    let kind = match command {
+        Command::Images => images_kind(),
+        Command::Projects => projects_kind(),
+        Command::Robots => robots_kind(),
+        Command::Security => cves_kind(),
+        Command::Registries => registries_kind(),
+        Command::ImagesOf => {
+            images_of(state, out);
+            return true;
+        }
+        Command::Repository => {
+            repository(state, out);
+            return true;
+        }
+        _ => return false,
+    };
+    navigate::go(state, Place::Kind(kind), out);
+    true
+}
+
+/// Opens the table of images, narrowed to those of what is under the cursor.
+fn images_of(state: &mut State, out: &mut Effects) {
+    let Some(subject) = subjects(state).into_iter().next() else {
+        state.note("there is nothing under the cursor");
+        return;
+    };
+    let object = subject.object;
+    if image_of(&object).is_some() {
+        navigate::go_to(state, Place::Image(object), subject.uid, out);
+        return;
+    }
+    let name = object.name.to_string();
+    navigate::go(state, Place::Kind(images_kind()), out);
+    narrow(state, &name);
+}
+
+fn narrow(state: &mut State, text: &str) {
+    let (window, now) = (state.window(), state.now.platform);
+    let State { stack, store, .. } = state;
+    if let Some(table) = stack.last_mut().and_then(Screen::table_mut) {
+        table.view.set_filter(Filter::parse(text), store, now);
+        table.view.keep_in(window);
+    }
+    moving::refresh_table(state);
+}
+
+/// Opens the table of all artifacts of the repository under the cursor.
+fn repository(state: &mut State, out: &mut Effects) {
+    let image = subjects(state)
+        .into_iter()
+        .find_map(|subject| image_of(&subject.object));
+    let Some(image) = image else {
+        state.note("there is no image under the cursor");
+        return;
+    };
+    let place = Place::Kind(repository_kind(&image.name()));
+    navigate::go(state, place, out);
+}
+
+/// Returns the images a command is about: all of what is chosen, when all are images.
+pub(super) fn chosen_images(state: &State) -> Vec<Subject> {
+    let all = subjects(state);
+    let images = all
+        .iter()
+        .all(|subject| image_of(&subject.object).is_some());
+    if images { all } else { Vec::new() }
+}
+
+/// Returns the robot accounts a command is about.
+pub(super) fn chosen_robots(state: &State) -> Vec<Subject> {
+    let all = subjects(state);
+    let robots = all
+        .iter()
+        .all(|subject| subject.object.kind == robots_kind());
+    if robots { all } else { Vec::new() }
+}
+
+/// Returns the row of an image: of a table, or of an open screen.
+pub(super) fn image_row<'s>(state: &'s State, object: &ObjectRef) -> Option<&'s ArtifactRow> {
+    let open = state.stack.iter().rev().find_map(|screen| {
+        let Screen::Image(screen) = screen else {
+            return None;
+        };
+        let image = screen.image()?;
+        let siblings = image.siblings.iter();
+        std::iter::once(&image.row)
+            .chain(siblings)
+            .find(|row| row.object == *object)
+    });
+    let tables = || {
+        let tables = state.stack.iter().rev().filter_map(Screen::table);
+        let mut kinds = tables
+            .map(|table| &table.view.kind)
+            .filter(|kind| has_images(kind));
+        kinds.find_map(|kind| state.store.table(kind)?.find(object)?.image())
+    };
+    let known = || state.store.table(&images_kind())?.find(object)?.image();
+    open.or_else(tables).or_else(known)
+}
+
+fn robot_row<'s>(state: &'s State, object: &ObjectRef) -> Option<&'s RobotRow> {
+    match state.store.row(object)?.registry()? {
+        RegistryRow::Robot(row) => Some(row),
+        _ => None,
+    }
+}
+
+/// Returns the registry that a command on accounts is about: that of the row under the cursor, else
+/// the first that is known.
+pub(super) fn chosen_registry(state: &State) -> Option<ObjectRef> {
+    let Screen::Kind(table) = state.screen() else {
+        return None;
+    };
+    let kind = &table.view.kind;
+    if ![robots_kind(), projects_kind(), registries_kind()].contains(kind) {
+        return None;
+    }
+    let host_of = |row: &crate::store::Row| match row.registry()? {
+        RegistryRow::Robot(row) => Some(Text::clone(&row.registry)),
+        RegistryRow::Project(row) => Some(Text::clone(&row.registry)),
+        RegistryRow::Registry(row) => Some(Text::clone(&row.object.name)),
+        RegistryRow::Image(_) | RegistryRow::Cve(_) => None,
+    };
+    let current = table.view.current(&state.store).and_then(host_of);
+    let host = current.or_else(|| {
+        let rows = state.store.table(kind)?;
+        rows.rows().find_map(host_of)
+    })?;
+    let cluster = &state.link.connection.as_ref()?.cluster;
+    Some(registry_object(cluster, registries_kind(), "", &host))
+}
+
+/// What a change of the image would set, and on which workloads: the sibling under the cursor, else
+/// what is newest.
+fn deployment(state: &State) -> Option<(Vec<Subject>, Text, String)> {
+    let (row, wanted) = match state.screen() {
+        Screen::Image(screen) => {
+            let image = screen.image()?;
+            let sibling = match screen.current() {
+                Some(ImageLine::Sibling(at)) => image.siblings.get(*at),
+                _ => None,
+            };
+            (&image.row, sibling.map(reference_of))
+        }
+        _ => {
+            let subject = chosen_images(state).into_iter().next()?;
+            (image_row(state, &subject.object)?, None)
+        }
+    };
+    let newest = (!row.newest.is_empty())
+        .then(|| format!("{}/{}:{}", row.registry, row.repository, row.newest));
+    let image = wanted.or(newest)?;
+    let mut workloads: Vec<Subject> = Vec::new();
+    let mut container: Option<Text> = None;
+    for place in &row.places {
+        let fits = place.workload.kind.is(ARGO, "Rollout");
+        let same = container
+            .as_ref()
+            .is_none_or(|known| *known == place.container);
+        if !fits || !same {
+            continue;
+        }
+        container = Some(Text::clone(&place.container));
+        if workloads.iter().all(|known| known.object != place.workload) {
+            let uid = state
+                .store
+                .row(&place.workload)
+                .map(|row| row.uid().clone());
+            workloads.push(Subject {
+                object: place.workload.clone(),
+                uid,
+            });
+        }
+    }
+    (!workloads.is_empty()).then_some((workloads, container?, image))
+}
+
+fn reference_of(row: &ArtifactRow) -> String {
+    match (row.tags.first(), &row.digest) {
+        (Some(tag), _) => format!("{}/{}:{tag}", row.registry, row.repository),
+        (None, Some(digest)) => format!("{}/{}@{digest}", row.registry, row.repository),
+        (None, None) => format!("{}/{}", row.registry, row.repository),
+    }
+}
+
+/// Whether there is something on screen that the command is for; absent for other commands.
+pub(super) fn suits(state: &State, command: Command) -> Option<bool> {
+    let one = |all: Vec<Subject>| all.len() == 1;
+    Some(match command {
+        Command::Scan | Command::StopScan | Command::MakeSbom => !chosen_images(state).is_empty(),
+        Command::Tag | Command::Untag | Command::CopyImage => one(chosen_images(state)),
+        Command::Repository => !chosen_images(state).is_empty(),
+        Command::DeployImage => deployment(state).is_some(),
+        Command::RefreshRobot | Command::SwitchRobot => !chosen_robots(state).is_empty(),
+        Command::CreateRobot | Command::ScanAll => chosen_registry(state).is_some(),
+        Command::ImagesOf => subjects(state).iter().any(|subject| {
+            let kind = &*subject.object.kind.kind;
+            let runs = [
+                "Pod",
+                "Rollout",
+                "Deployment",
+                "StatefulSet",
+                "DaemonSet",
+                "ReplicaSet",
+                "Application",
+                "Image",
+                "RegistryProject",
+            ];
+            runs.contains(&kind)
+        }),
+        _ => return None,
+    })
+}
+
+/// Says what a command needs; absent for other commands.
+pub(super) fn needs(command: Command) -> Option<&'static str> {
+    Some(match command {
+        Command::Scan
+        | Command::StopScan
+        | Command::MakeSbom
+        | Command::Tag
+        | Command::Untag
+        | Command::CopyImage
+        | Command::Repository => "an image",
+        Command::DeployImage => {
+            "a newer image, or another of its repository under the cursor, and a Rollout that runs it"
+        }
+        Command::RefreshRobot | Command::SwitchRobot => "a robot account",
+        Command::CreateRobot | Command::ScanAll => "a Harbor: open `:robots` or `:registries`",
+        Command::ImagesOf => "something that runs images",
+        _ => return None,
+    })
+}
+
+/// Returns the form of a command on registries with what it is about.
+pub(super) fn form_of(state: &State, command: Command) -> Option<(Form, Vec<Subject>)> {
+    let worded = |verb: ImageVerb| Form::Worded(Box::new(Verb::Image(verb)));
+    let registry = || {
+        let object = chosen_registry(state)?;
+        Some(vec![Subject { object, uid: None }])
+    };
+    Some(match command {
+        Command::Scan => (worded(ImageVerb::Scan), chosen_images(state)),
+        Command::StopScan => (worded(ImageVerb::StopScan), chosen_images(state)),
+        Command::MakeSbom => (worded(ImageVerb::MakeSbom), chosen_images(state)),
+        Command::Tag => (Form::Image(ImageForm::Tag), chosen_images(state)),
+        Command::Untag => {
+            let chosen = chosen_images(state);
+            let tags = image_row(state, &chosen.first()?.object)?.tags.clone();
+            (Form::Image(ImageForm::Untag { tags }), chosen)
+        }
+        Command::CopyImage => (Form::Image(ImageForm::Copy), chosen_images(state)),
+        Command::ScanAll => (worded(ImageVerb::ScanAll), registry()?),
+        Command::CreateRobot => {
+            let projects = projects_of(state);
+            (
+                Form::Image(ImageForm::CreateRobot { projects }),
+                registry()?,
+            )
+        }
+        Command::RefreshRobot => (worded(ImageVerb::RefreshRobot), chosen_robots(state)),
+        Command::SwitchRobot => {
+            let chosen = chosen_robots(state);
+            let mut rows = chosen
+                .iter()
+                .filter_map(|one| robot_row(state, &one.object));
+            let on = rows.all(|row| row.disabled);
+            (worded(ImageVerb::SwitchRobot { on }), chosen)
+        }
+        Command::DeployImage => {
+            let (workloads, container, image) = deployment(state)?;
+            let verb = Verb::SetImage {
+                container,
+                image: image.into(),
+            };
+            (Form::Worded(Box::new(verb)), workloads)
+        }
+        Command::Delete if !chosen_images(state).is_empty() => {
+            (worded(ImageVerb::Delete), chosen_images(state))
+        }
+        Command::Delete if !chosen_robots(state).is_empty() => {
+            (worded(ImageVerb::DeleteRobot), chosen_robots(state))
+        }
+        _ => return None,
+    })
+}
+
+/// Projects whose names are known from tables that were open.
+fn projects_of(state: &State) -> Vec<Text> {
+    let mut names: Vec<Text> = Vec::new();
+    if let Some(table) = state.store.table(&projects_kind()) {
+        names.extend(table.rows().map(|row| Text::clone(&row.object().name)));
+    }
+    if let Some(table) = state.store.table(&robots_kind()) {
+        let rows = table.rows().filter_map(crate::store::Row::registry);
+        names.extend(rows.filter_map(|row| match row {
+            RegistryRow::Robot(row) => row.project.clone(),
+            _ => None,
+        }));
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn typed(at: usize, label: &str, value: &str, hint: &str) -> Field {
+    Field {
+        id: FieldId::Parameter(at),
+        label: label.into(),
+        value: FieldValue::Text(Input::new(value.to_owned())),
+        hint: hint.into(),
+    }
+}
+
+/// Returns the fields of the forms on images and accounts.
+pub(super) fn fields(form: &ImageForm) -> Vec<Field> {
+    match form {
+        ImageForm::Tag => vec![
+            typed(0, "Tag", "", "such as 1.4.2"),
+            Field {
+                id: FieldId::Force,
+                label: "Move it".into(),
+                value: FieldValue::Toggle(false),
+                hint: "take it from another artifact that has it".into(),
+            },
+        ],
+        ImageForm::Untag { tags } => vec![Field {
+            id: FieldId::Parameter(0),
+            label: "Tag".into(),
+            value: FieldValue::Choice {
+                options: tags.clone(),
+                chosen: 0,
+            },
+            hint: "".into(),
+        }],
+        ImageForm::Copy => vec![typed(0, "To", "", "project/repository, or with :tag")],
+        ImageForm::CreateRobot { projects } => {
+            let mut levels: Vec<Text> = vec!["the system".into()];
+            levels.extend(projects.iter().cloned());
+            vec![
+                typed(0, "Name", "", "without the prefix"),
+                Field {
+                    id: FieldId::Parameter(1),
+                    label: "Of".into(),
+                    value: FieldValue::Choice {
+                        options: levels,
+                        chosen: usize::from(!projects.is_empty()),
+                    },
+                    hint: "".into(),
+                },
+                typed(2, "May", "pull", "pull,push,scan:create …"),
+                typed(3, "Days", "30", "or never"),
+                typed(4, "Says", "", "what it is for"),
+            ]
+        }
+    }
+}
+
+/// Returns what a form on images asks for.
+///
+/// # Errors
+/// A sentence that says why it cannot be asked like this.
+pub(super) fn verb_of(
+    form: &ImageForm,
+    value: &dyn Fn(&FieldId) -> String,
+) -> Result<ImageVerb, String> {
+    let field = |at: usize| value(&FieldId::Parameter(at));
+    let tag_of = |text: String| {
+        if is_tag(&text) {
+            Ok(Text::from(text))
+        } else if text.is_empty() {
+            Err(String::from("write a tag"))
+        } else {
+            Err(format!("`{text}` cannot be a tag"))
+        }
+    };
+    Ok(match form {
+        ImageForm::Tag => ImageVerb::Tag {
+            tag: tag_of(field(0))?,
+            moves: value(&FieldId::Force) == "true",
+        },
+        ImageForm::Untag { .. } => ImageVerb::Untag {
+            tag: tag_of(field(0))?,
+        },
+        ImageForm::Copy => {
+            let to = field(0);
+            if to.split('/').count() < 2 || Reference::parse(&format!("r.io/{to}")).is_none() {
+                return Err(String::from(
+                    "write where to: project/repository, or with :tag",
+                ));
+            }
+            ImageVerb::Copy { to: to.into() }
+        }
+        ImageForm::CreateRobot { .. } => create_robot(&field)?,
+    })
+}
+
+fn create_robot(field: &dyn Fn(usize) -> String) -> Result<ImageVerb, String> {
+    let days = match field(3).trim() {
+        "never" | "-1" => None,
+        text => Some(text.parse().map_err(|_not_a_number| {
+            format!("`{text}` is not a number of days; write one, or `never`")
+        })?),
+    };
+    let level = field(1);
+    let wish = RobotWish {
+        name: field(0).into(),
+        project: (level != "the system" && !level.is_empty()).then(|| level.into()),
+        description: field(4).into(),
+        days,
+        permissions: Vec::new(),
+    };
+    if wish.name.is_empty() {
+        return Err(String::from("write a name"));
+    }
+    let wish = wish
+        .with_permissions(&field(2))
+        .ok_or("permissions are words such as `pull,push,scan:create`")?;
+    match wish.problem() {
+        Some(problem) => Err(problem),
+        None => Ok(ImageVerb::CreateRobot(Box::new(wish))),
+    }
+}
+
+/// Returns what stands above the dialog of a form.
+pub(super) fn title(form: &ImageForm) -> &'static str {
+    match form {
+        ImageForm::Tag => "Tag",
+        ImageForm::Untag { .. } => "Take a tag away",
+        ImageForm::Copy => "Copy by digest",
+        ImageForm::CreateRobot { .. } => "Create a robot account",
+    }
+}
+
+/// Returns why an intent cannot be asked of an image as it is now.
+pub(super) fn objection(state: &State, intent: &Intent) -> Option<String> {
+    let Verb::Image(verb) = &intent.verb else {
+        return None;
+    };
+    let name = intent.target.path();
+    match verb {
+        ImageVerb::Untag { tag } => {
+            let row = image_row(state, &intent.target)?;
+            (!row.tags.contains(tag)).then(|| format!("`{name}` has no tag `{tag}`"))
+        }
+        ImageVerb::Tag { tag, .. } => {
+            let row = image_row(state, &intent.target)?;
+            row.tags
+                .contains(tag)
+                .then(|| format!("`{}` has the tag `{tag}` already", row.title()))
+        }
+        ImageVerb::SwitchRobot { on } => {
+            let row = robot_row(state, &intent.target)?;
+            (row.disabled != *on).then(|| {
+                let is = if row.disabled { "disabled" } else { "enabled" };
+                format!("`{name}` is {is} already")
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Returns what will happen, sentence by sentence.
+pub(super) fn preview(state: &State, intent: &Intent, verb: &ImageVerb) -> Vec<String> {
+    let row = image_row(state, &intent.target);
+    let runs = row.map_or(0, |row| row.places.len());
+    let in_use = (runs > 0).then(|| format!("It runs in {runs} containers here."));
+    let line = |text: &str| vec![text.to_owned()];
+    match verb {
+        ImageVerb::Scan => line("The registry queues a scan; the image itself does not change."),
+        ImageVerb::StopScan => line("The registry stops the scan; the last report stays."),
+        ImageVerb::MakeSbom => {
+            line("The registry makes a list of what is inside and keeps it beside the image.")
+        }
+        ImageVerb::ScanAll => {
+            line("Every image of the registry is scanned, one after the other; this may take long.")
+        }
+        ImageVerb::Tag { tag, moves: false } => {
+            vec![format!(
+                "The name `{tag}` is added. If another artifact has it, the registry refuses."
+            )]
+        }
+        ImageVerb::Tag { tag, moves: true } => vec![
+            format!("`{tag}` names this content from then on, whatever had it before."),
+            String::from("Pods that ask for it by this tag get it at their next start."),
+        ],
+        ImageVerb::Untag { tag } => {
+            let mut lines = vec![format!(
+                "The name `{tag}` goes; the content stays under its digest."
+            )];
+            lines.extend(in_use.map(|text| {
+                format!("{text} Pods that ask for `{tag}` could not be pulled any more.")
+            }));
+            lines
+        }
+        ImageVerb::Copy { to } => vec![
+            format!("The registry copies the content, its signatures and its SBOM to `{to}`."),
+            String::from("The digest stays the same, so what was tested is what is promoted."),
+        ],
+        ImageVerb::Delete => {
+            let mut lines = line(
+                "The content goes with all its tags; the space is free after a garbage collection.",
+            );
+            lines.extend(
+                in_use.map(|text| {
+                    format!("{text} A Pod on another node could not be pulled any more.")
+                }),
+            );
+            lines
+        }
+        ImageVerb::CreateRobot(wish) => {
+            let until = wish.days.map_or_else(
+                || String::from("It never expires."),
+                |days| format!("It expires in {days} days."),
+            );
+            vec![
+                until,
+                String::from("Its secret is shown once, and kept nowhere."),
+            ]
+        }
+        ImageVerb::RefreshRobot => vec![
+            String::from(
+                "The old secret is void at once: pull Secrets and pipelines that carry it fail until they are renewed.",
+            ),
+            String::from("The new one is shown once, and kept nowhere."),
+        ],
+        ImageVerb::SwitchRobot { on: true } => line("It may log in again."),
+        ImageVerb::SwitchRobot { on: false } | ImageVerb::DeleteRobot => {
+            line("Logins, pushes and pulls with it are refused from then on.")
+        }
+    }
+}

@@ -19,6 +19,7 @@ pub(super) fn on_key(state: &mut State, key: Key, out: &mut Effects) {
         Some(Overlay::Menu(_)) => choose::on_menu_key(state, key, out),
         Some(Overlay::Palette(_)) => choose::on_palette_key(state, key, out),
         Some(Overlay::Prompt(_)) => prompt::on_key(state, key, out),
+        Some(Overlay::Secret(_)) => super::images::on_secret_key(state, key, out),
         None => on_screen_key(state, key, out),
     }
 }
@@ -53,7 +54,7 @@ pub(super) fn on_paste(state: &mut State, text: &str) {
         Some(Overlay::Dialog(dialog)) => dialogs::text_in_focus(dialog),
         Some(Overlay::Palette(palette)) => Some(&mut palette.input),
         Some(Overlay::Prompt(prompt)) => Some(&mut prompt.input),
-        Some(Overlay::Menu(_)) | None => None,
+        Some(Overlay::Menu(_) | Overlay::Secret(_)) | None => None,
     };
     let Some(field) = field else { return };
     for letter in line.chars() {
@@ -64,7 +65,7 @@ pub(super) fn on_paste(state: &mut State, text: &str) {
         Some(Overlay::Dialog(_)) => dialogs::refresh(state),
         Some(Overlay::Palette(_)) => choose::refresh_palette(state),
         Some(Overlay::Prompt(_)) => prompt::on_typed(state),
-        Some(Overlay::Menu(_)) | None => {}
+        Some(Overlay::Menu(_) | Overlay::Secret(_)) | None => {}
     }
 }
 

@@ -109,6 +109,10 @@ fn go(state: &mut State, step: Step) {
             let total = screen.rows().len();
             step.along(&mut screen.cursor, total, window);
         }
+        Screen::Image(screen) => {
+            let total = screen.lines().len();
+            step.along(&mut screen.cursor, total, window);
+        }
         Screen::Dashboards(screen) => {
             let total = screen.content.ready().map_or(0, Vec::len);
             step.along(&mut screen.cursor, total, window);
@@ -189,6 +193,7 @@ pub(super) fn sideways(state: &mut State, command: Command) -> bool {
         | Screen::Alerts(_)
         | Screen::Dashboards(_)
         | Screen::Run(_)
+        | Screen::Image(_)
         | Screen::Flow(_) => None,
     };
     if let Some(left) = left {
@@ -230,6 +235,12 @@ pub(super) fn keep_cursor_visible(state: &mut State) -> bool {
                 screen.top.min(last)
             };
             screen.top != before
+        }
+        Screen::Image(screen) => {
+            let before = screen.cursor;
+            let total = screen.lines().len();
+            screen.cursor.move_to(before.position, window, total);
+            screen.cursor != before
         }
         Screen::Diff(_)
         | Screen::History(_)
@@ -302,6 +313,10 @@ pub(super) fn clear_filter(state: &mut State) -> bool {
             true
         }
         Some(Screen::Alerts(screen)) if !screen.filter.is_empty() => {
+            screen.set_filter("", window);
+            true
+        }
+        Some(Screen::Image(screen)) if !screen.filter.is_empty() => {
             screen.set_filter("", window);
             true
         }

@@ -8,9 +8,9 @@ use crate::app::effect::Effect;
 use crate::app::screens::text::Search;
 use crate::app::screens::{
     AlertsScreen, AnalysisScreen, ApplicationScreen, ChartsScreen, ContextsScreen,
-    DashboardsScreen, DiffScreen, EventsScreen, FlowScreen, HistoryScreen, LedgerScreen,
-    ListCursor, Loaded, LogsScreen, Place, RolloutScreen, RunScreen, Screen, TableScreen,
-    TextScreen, TextSource, applications, rollouts,
+    DashboardsScreen, DiffScreen, EventsScreen, FlowScreen, HistoryScreen, ImageScreen,
+    LedgerScreen, ListCursor, Loaded, LogsScreen, Place, RolloutScreen, RunScreen, Screen,
+    TableScreen, TextScreen, TextSource, applications, rollouts,
 };
 use crate::app::state::State;
 use crate::domain::kind::info_named;
@@ -125,6 +125,10 @@ fn own_topic(screen: &mut Screen) -> Option<(&mut Option<Ticket>, Topic)> {
             Some((&mut screen.ticket, topic))
         }
         Screen::Flow(screen) => Some((&mut screen.ticket, Topic::EventFlow)),
+        Screen::Image(screen) => {
+            let topic = Topic::Image(screen.object.clone());
+            Some((&mut screen.ticket, topic))
+        }
         Screen::Logs(screen) => {
             screen.clear();
             let topic = logs_topic(screen);
@@ -278,6 +282,7 @@ fn make(state: &mut State, place: Place, uid: Option<Uid>, out: &mut Effects) ->
         | Place::Alerts
         | Place::Dashboards
         | Place::Run(_)
+        | Place::Image(_)
         | Place::Flow => make_delivery(state, place, uid, (ticket, out)),
     }
 }
@@ -316,6 +321,12 @@ fn make_delivery(
             screen.ticket = Some(ticket);
             subscribe(ticket, Topic::Run(object), out);
             Screen::Run(Box::new(screen))
+        }
+        Place::Image(object) => {
+            let mut screen = ImageScreen::new(object.clone(), uid);
+            screen.ticket = Some(ticket);
+            subscribe(ticket, Topic::Image(object), out);
+            Screen::Image(Box::new(screen))
         }
         Place::Flow => {
             subscribe(ticket, Topic::EventFlow, out);
@@ -472,6 +483,7 @@ pub(super) fn fetch_again(state: &mut State, out: &mut Effects) -> bool {
         | Screen::Analysis(_)
         | Screen::Charts(_)
         | Screen::Run(_)
+        | Screen::Image(_)
         | Screen::Flow(_)
         | Screen::Alerts(_) => return false,
     }
@@ -530,6 +542,7 @@ fn close(state: &mut State, screen: &Screen, out: &mut Effects) {
         Screen::Alerts(screen) => screen.ticket,
         Screen::Run(screen) => screen.ticket,
         Screen::Flow(screen) => screen.ticket,
+        Screen::Image(screen) => screen.ticket,
         // Its rows belong to the rows of Applications as well.
         Screen::Kind(table) if table.view.kind == rollouts() => None,
         Screen::Kind(table) => {
@@ -623,6 +636,7 @@ fn restore(state: &mut State, stack: Vec<Place>, out: &mut Effects) {
             | Place::History(object)
             | Place::Rollout(object)
             | Place::Run(object)
+            | Place::Image(object)
             | Place::AnalysisRun(object) => state.store.row(object).map(|row| row.uid().clone()),
             Place::Charts(_)
             | Place::Alerts

@@ -102,6 +102,8 @@ pub(super) fn copy(state: &mut State, command: Command, out: &mut Effects) {
         .filter_map(|subject| {
             if command == Command::CopyNamespace {
                 subject.object.namespace.as_deref().map(ToOwned::to_owned)
+            } else if crate::domain::image::image_of(&subject.object).is_some() {
+                Some(subject.object.path())
             } else {
                 Some(subject.object.name.to_string())
             }

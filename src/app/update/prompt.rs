@@ -59,6 +59,7 @@ pub(super) fn open_filter(state: &mut State) {
         Screen::Application(tree) => (PromptKind::Filter, tree.filter.clone()),
         Screen::Logs(log) => (PromptKind::Filter, log.filter.clone()),
         Screen::Alerts(alerts) => (PromptKind::Filter, alerts.filter.clone()),
+        Screen::Image(image) => (PromptKind::Filter, image.filter.clone()),
         Screen::Text(text) => (PromptKind::Search, text.search.text.clone()),
         Screen::Diff(_)
         | Screen::History(_)
@@ -223,6 +224,10 @@ fn filter_by(state: &mut State, line: &str) -> Option<String> {
             alerts.set_filter(line, window);
             None
         }
+        Screen::Image(image) => {
+            image.set_filter(line, window);
+            None
+        }
         Screen::Logs(log) => {
             log.set_filter(line);
             log.top = log.len().saturating_sub(window);
@@ -353,6 +358,7 @@ fn look_at(
             previous: command == Command::PreviousLogs,
         },
         Command::Open if crate::domain::pipeline::is_run(&object.kind) => Place::Run(object),
+        Command::Open if crate::domain::image::image_of(&object).is_some() => Place::Image(object),
         Command::Open if object.kind == rollouts() => Place::Rollout(object),
         Command::Open if object.kind == analysis_runs() => Place::AnalysisRun(object),
         Command::Open => Place::Application(object),
@@ -364,6 +370,7 @@ fn look_at(
         | Place::History(object)
         | Place::Rollout(object)
         | Place::Run(object)
+        | Place::Image(object)
         | Place::AnalysisRun(object) => state.store.row(object).map(|row| row.uid().clone()),
         _ => None,
     };

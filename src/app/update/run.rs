@@ -9,7 +9,8 @@
 )]
 
 use super::{
-    Effects, charts, choose, dialogs, export, intents, moving, navigate, objects, prompt, runs,
+    Effects, charts, choose, dialogs, export, images, intents, moving, navigate, objects, prompt,
+    runs,
 };
 use crate::app::columns::{ColumnId, Detail};
 use crate::app::commands::Command;
@@ -30,6 +31,7 @@ pub(super) fn run(state: &mut State, command: Command, out: &mut Effects) -> boo
         || general(state, command, out)
         || going(state, command, out)
         || charts::on_command(state, command, out)
+        || images::on_command(state, command, out)
         || tables(state, command)
         || looking(state, command, out)
         || asking(state, command, out)

@@ -1,6 +1,8 @@
 //! What a command is about: the marked objects, or the one under the cursor.
 
-use crate::app::screens::{ApplicationScreen, ChartsOf, RunScreen, Screen, applications, rollouts};
+use crate::app::screens::{
+    ApplicationScreen, ChartsOf, ImageScreen, RunScreen, Screen, applications, rollouts,
+};
 use crate::app::state::State;
 use crate::domain::application::Application;
 use crate::domain::graph::TreeNode;
@@ -73,6 +75,7 @@ pub(super) fn subjects(state: &State) -> Vec<Subject> {
             ChartsOf::Query(_) | ChartsOf::Dashboard(_) => Vec::new(),
         },
         Screen::Run(screen) => vec![of_run(state, screen)],
+        Screen::Image(screen) => vec![of_image(state, screen)],
         Screen::Flow(screen) => {
             let found = screen.current().and_then(|item| {
                 let (object, uid) = item.object()?;
@@ -82,6 +85,20 @@ pub(super) fn subjects(state: &State) -> Vec<Subject> {
         }
         Screen::Alerts(_) | Screen::Dashboards(_) | Screen::Contexts(_) | Screen::Help(_) => {
             Vec::new()
+        }
+    }
+}
+
+/// The workload or the other image under the cursor, or the image itself.
+fn of_image(state: &State, screen: &ImageScreen) -> Subject {
+    let below = screen.current().and_then(|line| screen.object_of(line));
+    match below {
+        Some((object, Some(uid))) => Subject::new(&object, Some(&uid)),
+        Some((object, None)) => known(state, &object),
+        None => {
+            let row = screen.image().map(|image| &image.row);
+            let object = row.map_or(&screen.object, |row| &row.object);
+            Subject::new(object, screen.uid.as_ref())
         }
     }
 }
@@ -142,6 +159,7 @@ fn known(state: &State, object: &ObjectRef) -> Subject {
         | Screen::Alerts(_)
         | Screen::Dashboards(_)
         | Screen::Run(_)
+        | Screen::Image(_)
         | Screen::Flow(_) => None,
     });
     let in_store = || state.store.row(object).map(|row| row.uid().clone());
@@ -189,6 +207,7 @@ pub(super) fn open_application(state: &State) -> Option<Subject> {
         | Screen::Alerts(_)
         | Screen::Dashboards(_)
         | Screen::Run(_)
+        | Screen::Image(_)
         | Screen::Flow(_) => None,
     })
 }
@@ -226,6 +245,7 @@ pub(super) fn application_row<'state>(
             | Screen::Alerts(_)
             | Screen::Dashboards(_)
             | Screen::Run(_)
+            | Screen::Image(_)
             | Screen::Flow(_) => None,
         })
     })

@@ -56,7 +56,7 @@ pub(in crate::engine) async fn run(session: Arc<Session>, ticket: Ticket, object
             break;
         }
         if all {
-            session.registries.changed().await;
+            session.registries.forget_lists().await;
         }
     }
     drop(tasks);

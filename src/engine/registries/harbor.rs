@@ -7,7 +7,9 @@ use crate::api::convert::harbor::{
     project, quota, report, robot, volumes,
 };
 use crate::api::convert::oci::next_page;
-use crate::domain::image::{Accessory, Component, HistoryStep, ProjectRow, Report, RobotRow};
+use crate::domain::image::{
+    Accessory, Component, Digest, HistoryStep, ProjectRow, Report, RobotRow, Scan,
+};
 use crate::domain::object::Text;
 use crate::engine::session::Session;
 use crate::engine::transport::segment;
@@ -335,5 +337,88 @@ impl Registry {
         }
         let reply = self.ask(session, asked).await?;
         Ok(serde_json::from_slice(&reply.body).unwrap_or_default())
+    }
+}
+
+/// What intents ask besides.
+impl Registry {
+    /// Returns what a tag names now.
+    pub(in crate::engine) async fn digest_by_tag(
+        &self,
+        session: &Session,
+        repository: &str,
+        tag: &str,
+    ) -> Result<Option<Digest>, Trouble> {
+        if self.is_harbor() {
+            let read = self.artifact(session, repository, tag).await?;
+            return Ok(read.and_then(|read| read.row.digest));
+        }
+        self.digest_of(session, repository, tag).await
+    }
+
+    /// Returns how far the scan of an artifact is.
+    pub(in crate::engine) async fn scan_of(
+        &self,
+        session: &Session,
+        repository: &str,
+        digest: &str,
+    ) -> Result<Scan, Trouble> {
+        let read = self.artifact(session, repository, digest).await?;
+        read.map(|read| read.row.scan).ok_or_else(|| {
+            let sentence = format!("`{}` does not have `{repository}@{digest}`", self.host);
+            Trouble::new(
+                Kind::Absent,
+                sentence,
+                "it may have been deleted a moment ago",
+            )
+        })
+    }
+
+    /// Returns whether an artifact is there.
+    pub(in crate::engine) async fn has(
+        &self,
+        session: &Session,
+        repository: &str,
+        digest: &str,
+    ) -> Result<bool, Trouble> {
+        if self.is_harbor() {
+            let read = self.artifact(session, repository, digest).await?;
+            return Ok(read.is_some());
+        }
+        let found = self.digest_of(session, repository, digest).await?;
+        Ok(found.is_some())
+    }
+
+    /// Writes the very same manifest under a tag: it moves without a gap.
+    pub(in crate::engine) async fn retag(
+        &self,
+        session: &Session,
+        (repository, digest): (&str, &Digest),
+        tag: &str,
+    ) -> Result<(), Trouble> {
+        let read = self.resolve(session, repository, digest.text()).await?;
+        let read = read.ok_or_else(|| {
+            let sentence = format!("`{}` has no manifest `{digest}`", self.host);
+            Trouble::new(
+                Kind::Absent,
+                sentence,
+                "it may have been deleted a moment ago",
+            )
+        })?;
+        let body = (&*read.media_type, read.bytes);
+        self.put_manifest(session, (repository, tag), body).await
+    }
+
+    /// Reads the robot accounts of the system and of all projects.
+    pub(in crate::engine) async fn all_robots(
+        &self,
+        session: &Session,
+    ) -> Result<Vec<RobotRow>, Trouble> {
+        let projects = self.projects(session).await?;
+        let named: Vec<(i64, Text)> = projects
+            .iter()
+            .map(|row| (row.id, Text::clone(&row.object.name)))
+            .collect();
+        self.robots(session, &named).await
     }
 }

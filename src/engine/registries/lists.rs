@@ -3,7 +3,7 @@
 use super::directory::Directory;
 use super::fleet::{Change, Fleet};
 use super::registry::{Kind, Registry, Trouble};
-use super::{BETWEEN_LOOKS, Sender, freshness_of, no_registry};
+use super::{BETWEEN_LOOKS, Sender, freshness_of, no_registry, wait};
 use crate::domain::finding::Finding;
 use crate::domain::image::{
     Flavour, ProjectRow, Reference, RegistryHealth, RegistryRow, content_states, cves_kind,
@@ -11,7 +11,6 @@ use crate::domain::image::{
 };
 use crate::domain::object::{GroupKind, Text, Uid};
 use crate::domain::status::Freshness;
-use crate::engine::metrics::wait;
 use crate::engine::protocol::Ticket;
 use crate::engine::session::Session;
 use std::collections::{BTreeMap, BTreeSet};

@@ -184,6 +184,7 @@ pub(super) async fn gather(
 ) -> (bool, bool) {
     let mut wake = survey.session.wake.clone();
     drop(wake.borrow_and_update());
+    let mut changes = survey.session.registries.changes.subscribe();
     let mut due: Option<Instant> = None;
     loop {
         let end = due.unwrap_or(until).min(until);
@@ -199,6 +200,7 @@ pub(super) async fn gather(
                 None => return (false, false),
             },
             changed = wake.changed() => return (changed.is_ok(), true),
+            changed = changes.changed() => return (changed.is_ok(), true),
             () = tokio::time::sleep_until(end) => return (true, end >= until),
         }
     }
@@ -251,7 +253,7 @@ pub(super) async fn images(session: Arc<Session>, ticket: Ticket) {
             break;
         }
         if all {
-            session.registries.changed().await;
+            session.registries.forget_lists().await;
         }
         look_around = all;
     }
@@ -280,7 +282,7 @@ pub(super) async fn cves(session: Arc<Session>, ticket: Ticket) {
             break;
         }
         if all {
-            session.registries.changed().await;
+            session.registries.forget_lists().await;
         }
     }
     drop(tasks);

@@ -34,7 +34,7 @@ pub(in crate::engine) async fn why(
     }
 }
 
-fn unknown(object: &ObjectRef) -> Finding {
+pub(super) fn unknown(object: &ObjectRef) -> Finding {
     let sentence = format!("no registry that is asked has `{}`", object.path());
     Finding::new(Severity::Error, sentence)
         .with_hint("`tiphys get registries` lists those that are asked, and why others are not")

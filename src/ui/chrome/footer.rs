@@ -4,6 +4,7 @@
 use crate::app::commands::Command;
 use crate::app::screens::{Screen, rollouts};
 use crate::app::state::State;
+use crate::domain::image::{has_images, is_of_registries};
 use crate::domain::pipeline::cron::cron_kind;
 use crate::domain::pipeline::runs_kind;
 use crate::domain::pipeline::template::is_template;
@@ -127,6 +128,15 @@ fn commands_of(screen: &Screen) -> Offered {
             (Command::Yaml, "yaml"),
             (Command::Back, "back"),
         ],
+        Screen::Kind(table) if has_images(&table.view.kind) => IMAGES,
+        Screen::Kind(table) if is_of_registries(&table.view.kind) => &[
+            (Command::Open, "open"),
+            (Command::CreateRobot, "new robot"),
+            (Command::RefreshRobot, "new secret"),
+            (Command::SwitchRobot, "on or off"),
+            (Command::FilterPrompt, "filter"),
+        ],
+        Screen::Image(_) => IMAGE,
         Screen::Kind(_) => &[
             (Command::Describe, "describe"),
             (Command::Yaml, "yaml"),
@@ -154,6 +164,23 @@ fn commands_of(screen: &Screen) -> Offered {
 
 type Offered = &'static [(Command, &'static str)];
 
+const IMAGES: Offered = &[
+    (Command::Open, "open"),
+    (Command::Scan, "scan"),
+    (Command::DeployImage, "set image"),
+    (Command::Tag, "tag"),
+    (Command::Repository, "repository"),
+    (Command::FilterPrompt, "filter"),
+];
+const IMAGE: Offered = &[
+    (Command::Open, "open"),
+    (Command::Scan, "scan"),
+    (Command::DeployImage, "set image"),
+    (Command::Tag, "tag"),
+    (Command::CopyImage, "copy"),
+    (Command::FilterPrompt, "filter"),
+    (Command::Back, "back"),
+];
 const RUNS: Offered = &[
     (Command::Open, "open"),
     (Command::Logs, "logs"),

@@ -4,6 +4,7 @@ use crate::app::commands::Command;
 use crate::app::screens::Screen;
 use crate::app::state::{SourceName, State};
 use crate::domain::age::age_text;
+use crate::domain::image::is_of_registries;
 use crate::domain::status::Freshness;
 use crate::ui::canvas::{Canvas, Span, span, width_of};
 use crate::ui::glyph;
@@ -123,6 +124,7 @@ fn push_metrics(spans: &mut Vec<Span<'_>>, state: &State) {
         | Screen::Ledger(_)
         | Screen::Dashboards(_)
         | Screen::Run(_)
+        | Screen::Image(_)
         | Screen::Flow(_) => false,
     };
     if let Some(freshness) = state.link.freshness_at(&SourceName::Prometheus)
@@ -130,10 +132,38 @@ fn push_metrics(spans: &mut Vec<Span<'_>>, state: &State) {
     {
         push_source(spans, "prom", freshness, now);
     }
+    push_registries(spans, state);
     if let Some(freshness) = state.link.freshness_at(&SourceName::Alertmanager)
         && matches!(state.screen(), Screen::Alerts(_))
     {
         push_source(spans, "alerts", freshness, now);
+    }
+}
+
+/// Registries are named where what they have is shown: the one that is in trouble, else the first.
+fn push_registries(spans: &mut Vec<Span<'_>>, state: &State) {
+    let shown = match state.screen() {
+        Screen::Image(_) => true,
+        screen => screen
+            .table()
+            .is_some_and(|table| is_of_registries(&table.view.kind)),
+    };
+    if !shown {
+        return;
+    }
+    let known = state.link.freshness.iter();
+    let mut known = known.filter_map(|(source, freshness)| match source {
+        SourceName::Registry(host) => Some((host, freshness)),
+        SourceName::Kubernetes
+        | SourceName::Kind(_)
+        | SourceName::Prometheus
+        | SourceName::Alertmanager => None,
+    });
+    let ill = known
+        .clone()
+        .find(|(_, freshness)| **freshness != Freshness::Live);
+    if let Some((host, freshness)) = ill.or_else(|| known.next()) {
+        push_source(spans, host, freshness, state.now.platform);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::domain::age::age_text;
 use crate::domain::analysis::{AnalysisPhase, AnalysisRun};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::graph::TreeNode;
+use crate::domain::image::{ArtifactDetail, RegistryRow, why_image};
 use crate::domain::intent::Stage;
 use crate::domain::pipeline::{RunRow, why_run};
 use crate::domain::rollout::{Rollout, RolloutPhase, forecast, message_of};
@@ -113,6 +114,7 @@ fn subject(state: &State) -> Option<Vec<Span<'_>>> {
             let run = screen.run()?;
             of_finding(why_run(run, now).first()?)
         }
+        Screen::Image(screen) => of_finding(why_image(screen.image()?).first()?),
         Screen::Flow(screen) => {
             let flow = screen.flow.ready()?;
             of_finding(flow.findings.first()?)
@@ -135,6 +137,16 @@ fn subject(state: &State) -> Option<Vec<Span<'_>>> {
         | Screen::Logs(_)
         | Screen::Contexts(_)
         | Screen::Help(_) => None,
+    }
+}
+
+fn of_registry(row: &RegistryRow) -> Option<Vec<Span<'static>>> {
+    match row {
+        RegistryRow::Robot(row) => of_finding(row.findings.first()?),
+        RegistryRow::Project(row) => of_finding(row.findings.first()?),
+        RegistryRow::Registry(row) => of_finding(row.findings.first()?),
+        RegistryRow::Cve(row) => Some(vec![span(Role::Why, row.description.to_string())]),
+        RegistryRow::Image(row) => of_finding(row.findings.first()?),
     }
 }
 
@@ -167,6 +179,13 @@ fn of_row(row: &Row, now: DateTime<Utc>) -> Option<Vec<Span<'static>>> {
     if let Some(cron) = row.cron() {
         let problem = (!cron.problem.is_empty()).then(|| cron.problem.to_string())?;
         return Some(vec![span(Role::WhyError, problem)]);
+    }
+    if let Some(row) = row.image() {
+        let detail = ArtifactDetail::of(row.clone());
+        return of_finding(why_image(&detail).first()?);
+    }
+    if let Some(row) = row.registry() {
+        return of_registry(row);
     }
     let verdict = row.generic()?.verdict.as_ref()?;
     if verdict.message.is_empty() || verdict.health == Health::Healthy {
