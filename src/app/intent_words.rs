@@ -4,6 +4,7 @@
 //! `scale deployment/shop/api replicas=3`. A name without a kind is an Application for the intents
 //! of Applications, and a Rollout for those of Rollouts. Nothing is guessed: a word that is not known is refused with the nearest one.
 
+mod images;
 mod rollouts;
 mod runs;
 mod silences;
@@ -160,6 +161,74 @@ pub const INTENT_WORDS: &[IntentWord] = &[
         "test-event eventsource/argo-events/git event=push payload={}",
     ),
     word("replay", false, &[], "replay r00042"),
+    word("scan", false, &[], "scan registry.example.com/shop/api:1.4"),
+    word(
+        "stop-scan",
+        false,
+        &[],
+        "stop-scan registry.example.com/shop/api:1.4",
+    ),
+    word(
+        "make-sbom",
+        false,
+        &[],
+        "make-sbom registry.example.com/shop/api:1.4",
+    ),
+    word(
+        "tag",
+        false,
+        &["tag", "move"],
+        "tag registry.example.com/shop/api:1.4 tag=prod move=true",
+    ),
+    word(
+        "untag",
+        false,
+        &["tag"],
+        "untag registry.example.com/shop/api:1.4 tag=prod",
+    ),
+    word(
+        "copy-image",
+        false,
+        &["to"],
+        "copy-image registry.example.com/shop/api:1.4 to=prod/api:1.4",
+    ),
+    word(
+        "delete-image",
+        false,
+        &[],
+        "delete-image registry.example.com/shop/api:1.3",
+    ),
+    word("scan-all", false, &[], "scan-all registry.example.com"),
+    word(
+        "create-robot",
+        false,
+        &["name", "project", "may", "days", "description"],
+        "create-robot registry.example.com name=ci project=shop may=pull,push days=30",
+    ),
+    word(
+        "refresh-robot",
+        false,
+        &[],
+        "refresh-robot registry.example.com/robot$shop+ci",
+    ),
+    word(
+        "enable-robot",
+        false,
+        &[],
+        "enable-robot registry.example.com/robot$shop+ci",
+    ),
+    word(
+        "disable-robot",
+        false,
+        &[],
+        "disable-robot registry.example.com/robot$shop+ci",
+    ),
+    word(
+        "delete-robot",
+        false,
+        &[],
+        "delete-robot registry.example.com/robot$shop+ci",
+    ),
     word("restart", false, &[], "restart deployment/shop/api"),
     word(
         "scale",
@@ -209,6 +278,9 @@ pub fn parse(
     };
     if let "silence" | "expire-silence" = intent.word {
         return silences::parse(intent, words);
+    }
+    if images::is_own(intent.word) {
+        return images::parse(intent, words);
     }
     if intent.word == "replay" {
         return runs::replay(intent, words);

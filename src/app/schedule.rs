@@ -3,8 +3,8 @@
 //! Nothing visible grows old and no toast waits: no deadline, and the program sleeps.
 
 use super::screens::{
-    AlertItem, AlertsScreen, ApplicationScreen, RolloutItem, RolloutScreen, RunScreen, Screen,
-    TableScreen,
+    AlertItem, AlertsScreen, ApplicationScreen, ImageScreen, RolloutItem, RolloutScreen, RunScreen,
+    Screen, TableScreen,
 };
 use super::state::State;
 use crate::domain::age::next_change;
@@ -95,11 +95,7 @@ fn next_age_change(state: &State) -> Option<DateTime<Utc>> {
                 .unwrap_or_default();
             shown.ages.extend(made.iter().filter_map(|made| made.at));
         }
-        Screen::Image(screen) => {
-            let row = screen.image().map(|image| &image.row);
-            let moments = row.map(|row| [row.pushed, row.pulled, row.built]);
-            shown.ages.extend(moments.into_iter().flatten().flatten());
-        }
+        Screen::Image(screen) => shown.add_image(screen),
         // Charts are drawn anew when points arrive.
         Screen::Charts(_)
         | Screen::Dashboards(_)
@@ -188,6 +184,12 @@ impl Shown {
         let begun = begun.chain(own.and_then(|row| row.started));
         self.countdowns
             .extend(begun.map(|since| count_change(since, now)));
+    }
+
+    fn add_image(&mut self, screen: &ImageScreen) {
+        let row = screen.image().map(|image| &image.row);
+        let moments = row.map(|row| [row.pushed, row.pulled, row.built]);
+        self.ages.extend(moments.into_iter().flatten().flatten());
     }
 
     fn add_alerts(&mut self, screen: &AlertsScreen, rows: usize, now: DateTime<Utc>) {

@@ -24,7 +24,9 @@ use std::sync::Arc;
 /// Answers one fetch.
 pub(super) async fn answer(session: &Arc<Session>, what: Fetch) -> Result<Answer, Finding> {
     match what {
-        Fetch::Yaml { object, .. } if is_of_registries(&object.kind) => {
+        Fetch::Describe { object } | Fetch::Yaml { object, .. }
+            if is_of_registries(&object.kind) =>
+        {
             let lines = registries::describe(session, &object).await?;
             let title = title(&object);
             Ok(Answer::Text { title, lines })
@@ -39,11 +41,6 @@ pub(super) async fn answer(session: &Arc<Session>, what: Fetch) -> Result<Answer
                 title: title(&object),
                 lines,
             })
-        }
-        Fetch::Describe { object } if is_of_registries(&object.kind) => {
-            let lines = registries::describe(session, &object).await?;
-            let title = title(&object);
-            Ok(Answer::Text { title, lines })
         }
         Fetch::Describe { object } => {
             let live = session.object_or_finding(&object).await?;

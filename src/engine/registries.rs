@@ -63,11 +63,7 @@ struct Known {
 impl Hub {
     /// Returns the registries; found anew when the user asks to, when images name further hosts,
     /// and now and then.
-    pub(super) async fn directory(
-        &self,
-        session: &Session,
-        hosts: &BTreeSet<Text>,
-    ) -> Arc<Directory> {
+    async fn directory(&self, session: &Session, hosts: &BTreeSet<Text>) -> Arc<Directory> {
         // Held while they are found, so that several who look at once find them once.
         let mut known = self.directory.lock().await;
         let wake = *session.wake.borrow();

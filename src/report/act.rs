@@ -51,7 +51,13 @@ pub async fn run(
             )
         }
     };
-    let document = json!({ "intent": verb, "object": target, "stage": word, "detail": detail, "dryRun": dry_run });
+    let mut document = json!({ "intent": verb, "object": target, "stage": word, "detail": detail, "dryRun": dry_run });
+    // Nobody can ask for it again, so it goes to whoever asked for the account.
+    let secret = session.secret.take();
+    if let (Some((account, secret)), Some(members)) = (&secret, document.as_object_mut()) {
+        drop(members.insert(String::from("account"), json!(&**account)));
+        drop(members.insert(String::from("secret"), json!(secret.reveal())));
+    }
     match options.output {
         Output::Json => write_json(out, &document)?,
         Output::Yaml => write_yaml(out, &document)?,
@@ -59,6 +65,13 @@ pub async fn run(
             let dry = if dry_run { " (dry run)" } else { "" };
             let detail: Vec<_> = detail.lines().map(harmless).collect();
             writeln!(out, "{verb} {target}{dry}: {word}; {}", detail.join("\n"))?;
+            if let Some((account, secret)) = &secret {
+                writeln!(
+                    out,
+                    "account {account}\nsecret {}",
+                    harmless(secret.reveal())
+                )?;
+            }
         }
     }
     Ok(ending)

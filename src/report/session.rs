@@ -4,9 +4,11 @@
 
 use super::ReportError;
 use crate::domain::finding::{Finding, Severity};
+use crate::domain::image;
 use crate::domain::kind;
 use crate::domain::object::{Cluster, GroupKind, ObjectRef, Text};
 use crate::domain::pipeline::runs_kind;
+use crate::domain::servers::Secret;
 use crate::domain::status::Freshness;
 use crate::engine::platform::Platform;
 use crate::engine::protocol::{
@@ -32,6 +34,8 @@ pub struct Session {
     pub store: Store,
     /// Updates that nobody has asked for yet, such as outcomes of intents.
     pub unread: Vec<Update>,
+    /// The secret of an account that was just made; printed once.
+    pub secret: Option<(Text, Secret)>,
 }
 
 impl Session {
@@ -50,6 +54,7 @@ impl Session {
             connection: None,
             store,
             unread: Vec::new(),
+            secret: None,
         };
         session
             .send(Request::Connect {
@@ -102,6 +107,9 @@ impl Session {
             } => {
                 trouble_of(&freshness).map_or(Ok(()), Err)?;
             }
+            Update::Secret {
+                account, secret, ..
+            } => self.secret = Some((account, secret)),
             Update::Trouble { finding, .. } if self.connection.is_none() => {
                 return Err(finding.into());
             }
@@ -116,7 +124,6 @@ impl Session {
             | Update::Run { .. }
             | Update::EventFlow { .. }
             | Update::Image { .. }
-            | Update::Secret { .. }
             | Update::Logs { .. }
             | Update::Fetched { .. }
             | Update::Outcome { .. }
@@ -200,8 +207,12 @@ impl Session {
         })
     }
 
-    /// Reads `[KIND/]NS/NAME`; the kind is Application when it is left out.
+    /// Reads `[KIND/]NS/NAME`; the kind is Application when it is left out. Of an image the name is
+    /// its reference: `image/registry.example.com/shop/api:1.4`.
     pub async fn object(&mut self, text: &str) -> Result<ObjectRef, ReportError> {
+        if let Some(object) = self.of_registry(text)? {
+            return Ok(object);
+        }
         let parts: Vec<&str> = text.split('/').collect();
         let (word, namespace, name) = match parts.as_slice() {
             [namespace, name] => ("Application", Some(*namespace), *name),
@@ -223,6 +234,34 @@ impl Session {
             return self.run(object).await;
         }
         Ok(object)
+    }
+
+    /// Names an image, or something else of a registry; `None` when the text begins otherwise.
+    fn of_registry(&self, text: &str) -> Result<Option<ObjectRef>, ReportError> {
+        let Some((word, rest)) = text.split_once('/') else {
+            return Ok(None);
+        };
+        let info = kind::info_named(word);
+        let Some(info) = info.filter(|info| info.group == image::IMAGES_GROUP) else {
+            return Ok(None);
+        };
+        let kind = info.group_kind();
+        if kind == image::images_kind() {
+            let reference = image::Reference::parse(rest).ok_or_else(|| {
+                ReportError::Usage(format!("`{rest}` is not the reference of an image"))
+            })?;
+            return Ok(Some(image::image_object(&self.cluster(), &reference)));
+        }
+        let (host, name) = match rest.split_once('/') {
+            Some((host, name)) if info.namespaced => (host, name),
+            Some(_) | None => ("", rest),
+        };
+        Ok(Some(image::registry_object(
+            &self.cluster(),
+            kind,
+            host,
+            name,
+        )))
     }
 
     /// Finds which system a run is of that was only called a run.

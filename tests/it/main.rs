@@ -24,6 +24,7 @@ mod engine_bed;
 mod engine_faults;
 mod engine_metrics;
 mod engine_platforms;
+mod engine_registries;
 mod engine_rollouts;
 mod engine_runs;
 mod health_oracle;

@@ -72,10 +72,7 @@ fn form_of(state: &State, command: Command) -> Option<Opened> {
             plain(Form::Switches { was }, apps)
         }
         Command::Rollback => rollback_form(state),
-        Command::Delete => match images::form_of(state, command) {
-            Some((form, subjects)) => plain(form, subjects),
-            None => delete_form(state),
-        },
+        Command::Delete => delete_form(state),
         Command::Restart => Some(restart_form(state)),
         Command::Undo => Some(undo_form(state)),
         Command::SetImage => set_image_form(state),
@@ -91,10 +88,8 @@ fn form_of(state: &State, command: Command) -> Option<Opened> {
         }
         Command::Scale => plain(Form::Scale, subjects(state)),
         other => {
-            if let Some((form, subjects)) = images::form_of(state, other) {
-                return plain(form, subjects);
-            }
-            if let Some((form, subjects)) = runs::form_of(state, other) {
+            let of_images = images::form_of(state, other);
+            if let Some((form, subjects)) = of_images.or_else(|| runs::form_of(state, other)) {
                 return plain(form, subjects);
             }
             let verb = rollouts::verb_of(state, other)?;
@@ -108,6 +103,9 @@ fn form_of(state: &State, command: Command) -> Option<Opened> {
 
 /// Applications are deleted in their own way, so not together with anything else.
 fn delete_form(state: &State) -> Option<Opened> {
+    if let Some((form, subjects)) = images::form_of(state, Command::Delete) {
+        return Some((form, subjects, Vec::new()));
+    }
     let all = subjects(state);
     let apps = all
         .iter()

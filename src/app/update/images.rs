@@ -584,6 +584,15 @@ pub(super) fn preview(state: &State, intent: &Intent, verb: &ImageVerb) -> Vec<S
             );
             lines
         }
+        ImageVerb::CreateRobot(_)
+        | ImageVerb::RefreshRobot
+        | ImageVerb::SwitchRobot { .. }
+        | ImageVerb::DeleteRobot => preview_of_account(verb),
+    }
+}
+
+fn preview_of_account(verb: &ImageVerb) -> Vec<String> {
+    match verb {
         ImageVerb::CreateRobot(wish) => {
             let until = wish.days.map_or_else(
                 || String::from("It never expires."),
@@ -600,9 +609,9 @@ pub(super) fn preview(state: &State, intent: &Intent, verb: &ImageVerb) -> Vec<S
             ),
             String::from("The new one is shown once, and kept nowhere."),
         ],
-        ImageVerb::SwitchRobot { on: true } => line("It may log in again."),
-        ImageVerb::SwitchRobot { on: false } | ImageVerb::DeleteRobot => {
-            line("Logins, pushes and pulls with it are refused from then on.")
-        }
+        ImageVerb::SwitchRobot { on: true } => vec![String::from("It may log in again.")],
+        _ => vec![String::from(
+            "Logins, pushes and pulls with it are refused from then on.",
+        )],
     }
 }

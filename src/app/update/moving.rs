@@ -7,7 +7,7 @@
 
 use crate::app::commands::Command;
 use crate::app::screens::{
-    DiffScreen, HelpScreen, ListCursor, LogsScreen, Screen, TableScreen, TextScreen,
+    DiffScreen, HelpScreen, ImageScreen, ListCursor, LogsScreen, Screen, TableScreen, TextScreen,
 };
 use crate::app::state::State;
 use crate::store::Store;
@@ -52,6 +52,11 @@ pub(super) fn on_command(state: &mut State, command: Command) -> bool {
     go(state, step);
     super::runs::cursor_moved(state);
     true
+}
+
+fn along_image(screen: &mut ImageScreen, step: Step, window: usize) {
+    let total = screen.lines().len();
+    step.along(&mut screen.cursor, total, window);
 }
 
 fn go(state: &mut State, step: Step) {
@@ -109,10 +114,7 @@ fn go(state: &mut State, step: Step) {
             let total = screen.rows().len();
             step.along(&mut screen.cursor, total, window);
         }
-        Screen::Image(screen) => {
-            let total = screen.lines().len();
-            step.along(&mut screen.cursor, total, window);
-        }
+        Screen::Image(screen) => along_image(screen, step, window),
         Screen::Dashboards(screen) => {
             let total = screen.content.ready().map_or(0, Vec::len);
             step.along(&mut screen.cursor, total, window);

@@ -79,22 +79,7 @@ fn about(state: &ImageState, row: &ArtifactRow) -> Option<Finding> {
         ImageState::Vulnerable { severity, fixable } => {
             return Some(vulnerable(*severity, *fixable, row));
         }
-        ImageState::NotScanned => match &row.scan {
-            Scan::Failed { status } => (
-                Matter::Warning,
-                format!("the last scan ended as {status}"),
-                "scan it again; `:registries` shows whether the scanner is healthy",
-            ),
-            Scan::Untold
-            | Scan::Impossible
-            | Scan::Never
-            | Scan::Running { .. }
-            | Scan::Done(_) => (
-                Matter::Info,
-                String::from("it was never scanned, so nobody knows its vulnerabilities"),
-                "scan it, or let the project scan what is pushed",
-            ),
-        },
+        ImageState::NotScanned => return Some(not_scanned(&row.scan)),
         ImageState::Unsigned => (
             Matter::Info,
             String::from("it carries no signature"),
@@ -103,6 +88,17 @@ fn about(state: &ImageState, row: &ArtifactRow) -> Option<Finding> {
         ImageState::Unknown | ImageState::Pinned | ImageState::Newest => return None,
     };
     Some(Finding::new(matter, sentence).with_hint(hint))
+}
+
+fn not_scanned(scan: &Scan) -> Finding {
+    if let Scan::Failed { status } = scan {
+        let sentence = format!("the last scan ended as {status}");
+        return Finding::new(Matter::Warning, sentence)
+            .with_hint("scan it again; `:registries` shows whether the scanner is healthy");
+    }
+    let sentence = "it was never scanned, so nobody knows its vulnerabilities";
+    Finding::new(Matter::Info, sentence)
+        .with_hint("scan it, or let the project scan what is pushed")
 }
 
 fn vulnerable(severity: Severity, fixable: u32, row: &ArtifactRow) -> Finding {

@@ -29,6 +29,8 @@ pub(super) struct Directory {
     pub(super) broken: Vec<(Text, Trouble)>,
     /// How often the user had asked to list again when this was made.
     pub(super) reloads: u64,
+    /// Whether anybody has looked; before that nothing is known of any registry.
+    pub(super) looked: bool,
 }
 
 impl Directory {
@@ -42,6 +44,7 @@ impl Directory {
 pub(super) async fn find(session: &Session, hosts: &BTreeSet<Text>) -> Directory {
     let mut directory = Directory {
         reloads: session.wake.borrow().reloads,
+        looked: true,
         ..Directory::default()
     };
     let options: Vec<&RegistryOptions> = session

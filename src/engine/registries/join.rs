@@ -82,7 +82,7 @@ impl Joined<'_> {
                 )
             }
             None => {
-                if !self.directory.registries.is_empty() || !self.stocks.is_empty() {
+                if self.directory.looked {
                     place.states.push(ImageState::Unknown);
                 }
                 (None, None)
@@ -137,7 +137,7 @@ impl Joined<'_> {
                         .with_hint("roll out an image that is there, or push it again"),
                 )
             }
-            None if self.directory.of_host(host).is_none() => {
+            None if self.directory.looked && self.directory.of_host(host).is_none() => {
                 let sentence = format!("`{host}` is not asked");
                 let hint = format!(
                     "name it in the configuration: `[[registry]]` with `host = \"{host}\"`"

@@ -129,13 +129,7 @@ fn commands_of(screen: &Screen) -> Offered {
             (Command::Back, "back"),
         ],
         Screen::Kind(table) if has_images(&table.view.kind) => IMAGES,
-        Screen::Kind(table) if is_of_registries(&table.view.kind) => &[
-            (Command::Open, "open"),
-            (Command::CreateRobot, "new robot"),
-            (Command::RefreshRobot, "new secret"),
-            (Command::SwitchRobot, "on or off"),
-            (Command::FilterPrompt, "filter"),
-        ],
+        Screen::Kind(table) if is_of_registries(&table.view.kind) => ACCOUNTS,
         Screen::Image(_) => IMAGE,
         Screen::Kind(_) => &[
             (Command::Describe, "describe"),
@@ -164,6 +158,13 @@ fn commands_of(screen: &Screen) -> Offered {
 
 type Offered = &'static [(Command, &'static str)];
 
+const ACCOUNTS: Offered = &[
+    (Command::Open, "open"),
+    (Command::CreateRobot, "new robot"),
+    (Command::RefreshRobot, "new secret"),
+    (Command::SwitchRobot, "on or off"),
+    (Command::FilterPrompt, "filter"),
+];
 const IMAGES: Offered = &[
     (Command::Open, "open"),
     (Command::Scan, "scan"),

@@ -141,8 +141,20 @@ fn facts(image: &ArtifactDetail, now: DateTime<Utc>) -> Vec<Vec<Span<'static>>> 
         ],
         age_line(row, now),
     ];
-    let mut scan = vec![label("found")];
-    scan.extend(found(&row.scan));
+    lines.push(scan_line(row, now));
+    lines.extend(commit_line(image));
+    if let Some(finding) = image.findings.first().or(row.findings.first()) {
+        lines.push(vec![
+            span(Role::Warning, format!("{} ", glyph::WARNING)),
+            span(Role::Text, clean(&finding.sentence)),
+        ]);
+    }
+    lines
+}
+
+fn scan_line(row: &ArtifactRow, now: DateTime<Utc>) -> Vec<Span<'static>> {
+    let mut line = vec![label("found")];
+    line.extend(found(&row.scan));
     if let Some(summary) = row.scan.summary() {
         let ended = summary
             .ended
@@ -151,29 +163,21 @@ fn facts(image: &ArtifactDetail, now: DateTime<Utc>) -> Vec<Vec<Span<'static>>> 
             "   {} in all, {} with a fix   {}{}",
             summary.total,
             summary.fixable,
-            clean(&summary.scanner),
+            text::harmless(&summary.scanner),
             ended.unwrap_or_default()
         );
-        scan.push(span(Role::Muted, words));
+        line.push(span(Role::Muted, words));
     }
-    lines.push(scan);
-    if let Some(revision) = image.revision() {
-        let mut line = vec![
-            label("commit"),
-            span(Role::Text, clean(text::short_revision(revision))),
-        ];
-        if let Some(source) = image.label("org.opencontainers.image.source") {
-            line.push(span(Role::Muted, format!("   {}", clean(source))));
-        }
-        lines.push(line);
+    line
+}
+
+fn commit_line(image: &ArtifactDetail) -> Option<Vec<Span<'static>>> {
+    let revision = text::harmless(text::short_revision(image.revision()?)).into_owned();
+    let mut line = vec![label("commit"), span(Role::Text, revision)];
+    if let Some(source) = image.label("org.opencontainers.image.source") {
+        line.push(span(Role::Muted, format!("   {}", text::harmless(source))));
     }
-    if let Some(finding) = image.findings.first().or(row.findings.first()) {
-        lines.push(vec![
-            span(Role::Warning, format!("{} ", glyph::WARNING)),
-            span(Role::Text, clean(&finding.sentence)),
-        ]);
-    }
-    lines
+    Some(line)
 }
 
 fn age_line(row: &ArtifactRow, now: DateTime<Utc>) -> Vec<Span<'static>> {
@@ -270,6 +274,26 @@ fn draw_line(
                 draw_vulnerability(canvas, row, (one, mended));
             }
         }
+        ImageLine::Platform(_)
+        | ImageLine::Step(_)
+        | ImageLine::Label(_)
+        | ImageLine::Accessory(_) => draw_content(canvas, row, (line, image), now),
+        ImageLine::Sibling(at) => {
+            if let Some(other) = image.siblings.get(*at) {
+                draw_sibling(canvas, row, (other, image), now);
+            }
+        }
+    }
+}
+
+/// Draws what is inside the image, and beside it.
+fn draw_content(
+    canvas: &mut Canvas<'_>,
+    row: Rect,
+    (line, image): (&ImageLine, &ArtifactDetail),
+    now: DateTime<Utc>,
+) {
+    match line {
         ImageLine::Platform(at) => {
             if let Some(one) = image.platforms.get(*at) {
                 cells(
@@ -312,11 +336,11 @@ fn draw_line(
                 );
             }
         }
-        ImageLine::Sibling(at) => {
-            if let Some(other) = image.siblings.get(*at) {
-                draw_sibling(canvas, row, (other, image), now);
-            }
-        }
+        ImageLine::Heading(..)
+        | ImageLine::Note(_)
+        | ImageLine::Place(_)
+        | ImageLine::Vulnerability(_)
+        | ImageLine::Sibling(_) => {}
     }
 }
 
