@@ -198,6 +198,12 @@ pub const INTENT_WORDS: &[IntentWord] = &[
         &[],
         "delete-image registry.example.com/shop/api:1.3",
     ),
+    word(
+        "override-image",
+        false,
+        &["image"],
+        "override-image argocd/api image=registry.example.com/shop/api:1.4",
+    ),
     word("scan-all", false, &[], "scan-all registry.example.com"),
     word(
         "create-robot",

@@ -16,9 +16,11 @@ enum For {
     Image,
     Robot,
     Registry,
+    Application,
 }
 
-const OWN: [(&str, For); 13] = [
+const OWN: [(&str, For); 14] = [
+    ("override-image", For::Application),
     ("scan", For::Image),
     ("stop-scan", For::Image),
     ("make-sbom", For::Image),
@@ -71,6 +73,8 @@ pub(super) fn parse<'w>(
             robot(target).ok_or_else(|| problem(format!("`{target}` is not HOST/ACCOUNT")))?
         }
         For::Registry => (registries_kind(), None, Text::from(target)),
+        For::Application => application(target)
+            .ok_or_else(|| problem(format!("`{target}` is not NAMESPACE/NAME")))?,
     };
     let value = |name: &str| {
         let found = given.iter().find(|(known, _)| *known == name);
@@ -92,6 +96,13 @@ fn image(target: &str) -> Option<Named> {
     let reference = Reference::parse(target)?;
     let object = image_object(&Cluster("".into()), &reference);
     Some((object.kind, object.namespace, object.name))
+}
+
+fn application(target: &str) -> Option<Named> {
+    let target = target.strip_prefix("app/").unwrap_or(target);
+    let (namespace, name) = target.split_once('/')?;
+    let kind = crate::app::screens::applications();
+    Some((kind, Some(namespace.into()), name.into()))
 }
 
 fn robot(target: &str) -> Option<Named> {
@@ -123,6 +134,11 @@ fn verb<'v>(
         "untag" => ImageVerb::Untag { tag: tag()? },
         "copy-image" => ImageVerb::Copy {
             to: value("to").ok_or("`copy-image` needs to=")?.into(),
+        },
+        "override-image" => ImageVerb::Override {
+            image: value("image")
+                .ok_or("`override-image` needs image=")?
+                .into(),
         },
         "delete-image" => ImageVerb::Delete,
         "scan-all" => ImageVerb::ScanAll,

@@ -157,6 +157,7 @@ pub(super) fn changes_something(command: Command) -> bool {
             | Command::Untag
             | Command::CopyImage
             | Command::DeployImage
+            | Command::OverrideImage
             | Command::CreateRobot
             | Command::RefreshRobot
             | Command::SwitchRobot

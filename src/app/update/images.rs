@@ -206,9 +206,8 @@ pub(super) fn chosen_registry(state: &State) -> Option<ObjectRef> {
     Some(registry_object(cluster, registries_kind(), "", &host))
 }
 
-/// What a change of the image would set, and on which workloads: the sibling under the cursor, else
-/// what is newest.
-fn deployment(state: &State) -> Option<(Vec<Subject>, Text, String)> {
+/// The image to be set, with the row that runs: the sibling under the cursor, else what is newest.
+fn wanted_image(state: &State) -> Option<(&ArtifactRow, String)> {
     let (row, wanted) = match state.screen() {
         Screen::Image(screen) => {
             let image = screen.image()?;
@@ -225,7 +224,23 @@ fn deployment(state: &State) -> Option<(Vec<Subject>, Text, String)> {
     };
     let newest = (!row.newest.is_empty())
         .then(|| format!("{}/{}:{}", row.registry, row.repository, row.newest));
-    let image = wanted.or(newest)?;
+    Some((row, wanted.or(newest)?))
+}
+
+/// Adds an object with the life that is known, unless it is there already.
+fn add_subject(state: &State, all: &mut Vec<Subject>, object: &ObjectRef) {
+    if all.iter().all(|known| known.object != *object) {
+        let uid = state.store.row(object).map(|row| row.uid().clone());
+        all.push(Subject {
+            object: object.clone(),
+            uid,
+        });
+    }
+}
+
+/// What a change of the image would set, and on which Rollouts and container.
+fn deployment(state: &State) -> Option<(Vec<Subject>, Text, String)> {
+    let (row, image) = wanted_image(state)?;
     let mut workloads: Vec<Subject> = Vec::new();
     let mut container: Option<Text> = None;
     for place in &row.places {
@@ -233,22 +248,26 @@ fn deployment(state: &State) -> Option<(Vec<Subject>, Text, String)> {
         let same = container
             .as_ref()
             .is_none_or(|known| *known == place.container);
-        if !fits || !same {
-            continue;
-        }
-        container = Some(Text::clone(&place.container));
-        if workloads.iter().all(|known| known.object != place.workload) {
-            let uid = state
-                .store
-                .row(&place.workload)
-                .map(|row| row.uid().clone());
-            workloads.push(Subject {
-                object: place.workload.clone(),
-                uid,
-            });
+        if fits && same {
+            container = Some(Text::clone(&place.container));
+            add_subject(state, &mut workloads, &place.workload);
         }
     }
     (!workloads.is_empty()).then_some((workloads, container?, image))
+}
+
+/// As [`deployment`], for the Applications that manage what runs the image.
+fn overriding(state: &State) -> Option<(Vec<Subject>, String)> {
+    let (row, image) = wanted_image(state)?;
+    let mut apps: Vec<Subject> = Vec::new();
+    for app in row
+        .places
+        .iter()
+        .filter_map(|place| place.application.as_ref())
+    {
+        add_subject(state, &mut apps, app);
+    }
+    (!apps.is_empty()).then_some((apps, image))
 }
 
 fn reference_of(row: &ArtifactRow) -> String {
@@ -267,6 +286,7 @@ pub(super) fn suits(state: &State, command: Command) -> Option<bool> {
         Command::Tag | Command::Untag | Command::CopyImage => one(chosen_images(state)),
         Command::Repository => !chosen_images(state).is_empty(),
         Command::DeployImage => deployment(state).is_some(),
+        Command::OverrideImage => overriding(state).is_some(),
         Command::RefreshRobot | Command::SwitchRobot => !chosen_robots(state).is_empty(),
         Command::CreateRobot | Command::ScanAll => chosen_registry(state).is_some(),
         Command::ImagesOf => subjects(state).iter().any(|subject| {
@@ -300,6 +320,9 @@ pub(super) fn needs(command: Command) -> Option<&'static str> {
         | Command::Repository => "an image",
         Command::DeployImage => {
             "a newer image, or another of its repository under the cursor, and a Rollout that runs it"
+        }
+        Command::OverrideImage => {
+            "a newer image, or another of its repository under the cursor, and an Application that runs it"
         }
         Command::RefreshRobot | Command::SwitchRobot => "a robot account",
         Command::CreateRobot | Command::ScanAll => "a Harbor: open `:robots` or `:registries`",
@@ -342,6 +365,11 @@ pub(super) fn form_of(state: &State, command: Command) -> Option<(Form, Vec<Subj
                 .filter_map(|one| robot_row(state, &one.object));
             let on = rows.all(|row| row.disabled);
             (worded(ImageVerb::SwitchRobot { on }), chosen)
+        }
+        Command::OverrideImage => {
+            let (apps, image) = overriding(state)?;
+            let image = image.into();
+            (worded(ImageVerb::Override { image }), apps)
         }
         Command::DeployImage => {
             let (workloads, container, image) = deployment(state)?;
@@ -584,6 +612,12 @@ pub(super) fn preview(state: &State, intent: &Intent, verb: &ImageVerb) -> Vec<S
             );
             lines
         }
+        ImageVerb::Override { image } => vec![
+            format!("Argo CD renders with `{image}` from then on, and self-heal keeps it."),
+            String::from(
+                "Git still names the old one: commit it, or the next person is surprised.",
+            ),
+        ],
         ImageVerb::CreateRobot(_)
         | ImageVerb::RefreshRobot
         | ImageVerb::SwitchRobot { .. }

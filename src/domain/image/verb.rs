@@ -21,6 +21,8 @@ pub enum ImageVerb {
     Copy { to: Text },
     /// Image: delete it, with all its tags.
     Delete,
+    /// Application: render with this image, whatever git says (`kustomize.images`).
+    Override { image: Text },
     /// Registry: scan every image.
     ScanAll,
     /// Registry: make a robot account.
@@ -110,6 +112,7 @@ impl ImageVerb {
             Self::Untag { .. } => "untag",
             Self::Copy { .. } => "copy-image",
             Self::Delete => "delete-image",
+            Self::Override { .. } => "override-image",
             Self::ScanAll => "scan-all",
             Self::CreateRobot(_) => "create-robot",
             Self::RefreshRobot => "refresh-robot",
@@ -131,6 +134,7 @@ impl ImageVerb {
             | Self::DeleteRobot => Risk::Destroys,
             Self::Tag { moves: false, .. }
             | Self::Copy { .. }
+            | Self::Override { .. }
             | Self::CreateRobot(_)
             | Self::SwitchRobot { on: true } => Risk::Changes,
         }

@@ -5,17 +5,19 @@
 //! very same manifest under it, which leaves no moment without it. Secrets of accounts go to the
 //! cockpit once and into no outcome.
 
-use super::{Accepted, Errand};
+use super::{Accepted, Errand, text};
+use crate::api::convert::application_kind;
 use crate::api::convert::harbor::{made_robot, robot};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::image::{
     Digest, ImageVerb, Permission, Reference, RobotRow, RobotWish, Scan, image_of, registries_kind,
 };
+use crate::domain::node::Node;
 use crate::domain::object::Text;
 use crate::domain::servers::Secret;
 use crate::engine::protocol::Update;
 use crate::engine::registries::{Registry, Trouble, repository_path, split};
-use crate::engine::transport::segment;
+use crate::engine::transport::{MERGE_PATCH, segment};
 use http::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -36,6 +38,9 @@ struct ImagePlace {
 impl Errand {
     /// Carries out what is asked of a registry.
     pub(super) async fn change_image(&self, verb: &ImageVerb) -> Result<Accepted, Finding> {
+        if let ImageVerb::Override { image } = verb {
+            return self.override_image(image).await;
+        }
         if self.dry_run {
             return Ok(Accepted::dry(NO_DRY_RUN));
         }
@@ -52,6 +57,7 @@ impl Errand {
             ImageVerb::Untag { tag } => self.untag(tag).await,
             ImageVerb::Copy { to } => self.copy(to).await,
             ImageVerb::Delete => self.delete_image().await,
+            ImageVerb::Override { .. } => Ok(Accepted::dry("done")),
         };
         self.session.registries.changed().await;
         outcome
@@ -80,6 +86,49 @@ impl Errand {
         Err(self.refuse(
             format!("`{host}` is a plain registry, which has nothing of the kind"),
             "choose something in a Harbor",
+        ))
+    }
+
+    /// Sets an image in the Application: Argo CD renders with it from then on, so self-heal keeps it
+    /// (Argo CD `docs/user-guide/kustomize.md`). Git is not touched.
+    async fn override_image(&self, image: &str) -> Result<Accepted, Finding> {
+        let wanted = Reference::parse(image).ok_or_else(|| {
+            self.refuse(
+                format!("`{image}` is no image"),
+                "write host/repository:tag",
+            )
+        })?;
+        if self.intent.target.kind != application_kind() {
+            return Err(self.refuse("it is no Application", "choose an Application"));
+        }
+        let live = self.target().await?;
+        let kind = text(&live, &["status", "sourceType"]);
+        let several = live.at(&["spec", "sources"]).is_some();
+        if several || !matches!(kind, "Kustomize" | "") {
+            let reason = if several {
+                String::from("it has several sources")
+            } else {
+                format!("its source is of type {kind}, which takes no images")
+            };
+            return Err(self.refuse(reason, "commit the image to its repository"));
+        }
+        let images = images_with(&live, &wanted, image);
+        let patch = json!({ "metadata": { "resourceVersion": text(&live, &["metadata", "resourceVersion"]) },
+            "spec": { "source": { "kustomize": { "images": images } } } });
+        let answer = self.patch("", MERGE_PATCH, &patch).await?;
+        let read = answer.map_err(|fault| self.explain(fault))?;
+        if self.dry_run {
+            return Ok(Accepted::dry(
+                "the server would take it; nothing was changed",
+            ));
+        }
+        let set = read
+            .at(&["spec", "source", "kustomize", "images"])
+            .map(Node::items);
+        let count = set.unwrap_or_default().len();
+        Ok(Accepted::seen(
+            format!("the Application renders with `{image}`; git still names the old one"),
+            format!("{count} images are set in the Application"),
         ))
     }
 
@@ -442,6 +491,23 @@ impl Errand {
     }
 }
 
+/// Returns the Application's images with one of them set anew.
+fn images_with(live: &Value, wanted: &Reference, image: &str) -> Vec<String> {
+    let now = live.at(&["spec", "source", "kustomize", "images"]);
+    let now = now.map(Node::items).unwrap_or_default().iter();
+    let mut images: Vec<String> = now
+        .filter_map(Value::as_str)
+        .filter(|one| {
+            // `name=new:tag` names what it replaces first.
+            let name = one.split('=').next().unwrap_or(one);
+            Reference::parse(name).is_none_or(|known| known.name() != wanted.name())
+        })
+        .map(String::from)
+        .collect();
+    images.push(image.to_owned());
+    images
+}
+
 /// The path of an artifact below the API's root.
 fn artifact_path(place: &ImagePlace) -> String {
     relative(&format!(
@@ -488,6 +554,19 @@ fn body_of(wish: &RobotWish) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_override_takes_the_place_of_the_one_before() {
+        let live = json!({"spec": {"source": {"kustomize": {"images": [
+            "r.io/shop/api=r.io/shop/api:1.0", "r.io/shop/web:2.0"]}}}});
+        let image = "r.io/shop/api:1.1";
+        let wanted = Reference::parse(image).expect("a reference");
+        assert_eq!(
+            images_with(&live, &wanted, image),
+            ["r.io/shop/web:2.0", image]
+        );
+        assert_eq!(images_with(&json!({}), &wanted, image), [image]);
+    }
 
     #[test]
     fn a_robots_permissions_go_in_blocks() {
