@@ -17,5 +17,6 @@ mod matrix;
 mod platform;
 mod prometheus;
 mod reading;
+mod registry;
 mod workloads;
 mod writing;

@@ -155,6 +155,11 @@ fn every_command_of_k9s_fingers_is_bound() {
         "alerts",
         "dashboards",
         "query",
+        "images",
+        "security",
+        "projects",
+        "robots",
+        "registries",
         "retry-now",
         "suspend",
         "half-page-down",
@@ -167,6 +172,8 @@ fn every_command_of_k9s_fingers_is_bound() {
         "promote-full",
         "retry-rollout",
         "resume",
+        "stop-scan",
+        "scan-all",
     ];
     assert_eq!(unbound, by_word);
 }

@@ -154,10 +154,18 @@ fn answer(fake: &Fake, (method, path, query): (&Method, &str, &str)) -> Response
 }
 
 async fn pod(bed: &Bed, name: &str, image: &str, id: &str) {
+    // Without its owner the garbage collector would take the Pod away.
+    let set = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "api-7d9f"},
+        "spec": {"selector": {"matchLabels": {"app": "api"}}, "template": {
+            "metadata": {"labels": {"app": "api"}},
+            "spec": {"containers": [{"name": "app", "image": image}]}}}});
+    let set = bed
+        .create("/apis/apps/v1/namespaces/prod/replicasets", &set)
+        .await;
     let body = json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": name, "labels": {"rollouts-pod-template-hash": "7d9f"},
             "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "api-7d9f",
-                "uid": "1", "controller": true}]},
+                "uid": set["metadata"]["uid"], "controller": true}]},
         "spec": {"containers": [{"name": "app", "image": image}]}});
     bed.create("/api/v1/namespaces/prod/pods", &body).await;
     let status = json!({"status": {"phase": "Running", "containerStatuses": [

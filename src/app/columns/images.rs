@@ -82,7 +82,7 @@ fn image_columns(wide: bool) -> Vec<ColumnSpec> {
         ColumnSpec::new(ColumnId::Name, "IMAGE", 12, 40, 0),
         of(Own::Tags, "TAGS", (8, 26), 0),
         ColumnSpec::new(ColumnId::Health, "STATE", 13, 24, 0).glyph(),
-        of(Own::Found, "FOUND", (8, 15), 1),
+        of(Own::Found, "FOUND", (12, 15), 1),
         of(Own::Runs, "RUNS IN", (7, 7), 1).numeric(),
         of(Own::Signed, "SIGNED", (6, 6), 3),
         of(Own::Newest, "NEWEST", (6, 16), 4),
@@ -155,8 +155,8 @@ fn cve_columns(wide: bool) -> Vec<ColumnSpec> {
 fn registry_columns() -> Vec<ColumnSpec> {
     use RegistryColumn as Own;
     vec![
-        ColumnSpec::new(ColumnId::Name, "REGISTRY", 14, 40, 0),
-        of(Own::Flavour, "KIND", (6, 9), 1),
+        ColumnSpec::new(ColumnId::Name, "REGISTRY", 21, 40, 0),
+        of(Own::Flavour, "KIND", (9, 9), 1),
         ColumnSpec::new(ColumnId::Health, "STATE", 11, 11, 0).glyph(),
         of(Own::Version, "VERSION", (7, 14), 4),
         of(Own::Account, "ACCOUNT", (8, 34), 3),

@@ -322,7 +322,7 @@ fn facts(state: &State, form: &Form, targets: &[Target]) -> Vec<(String, String)
     let mut facts = Vec::new();
     let mut fact = |label: &str, text: String| facts.push((label.to_owned(), text));
     if let [one] = targets {
-        fact("object", one.object.to_string());
+        fact("object", images::name_of(&one.object));
     } else {
         let names = targets
             .iter()

@@ -17,8 +17,8 @@ use crate::app::screens::{ImageLine, Loaded, Place, Screen};
 use crate::app::state::State;
 use crate::domain::image::{
     ArtifactDetail, ArtifactRow, ImageVerb, Reference, RegistryRow, RobotRow, RobotWish, cves_kind,
-    has_images, image_of, images_kind, is_tag, projects_kind, registries_kind, registry_object,
-    repository_kind, robots_kind,
+    has_images, image_of, images_kind, is_of_registries, is_tag, projects_kind, registries_kind,
+    registry_object, repository_kind, robots_kind,
 };
 use crate::domain::intent::{Intent, Verb};
 use crate::domain::kind::ARGO;
@@ -524,6 +524,14 @@ fn create_robot(field: &dyn Fn(usize) -> String) -> Result<ImageVerb, String> {
         Some(problem) => Err(problem),
         None => Ok(ImageVerb::CreateRobot(Box::new(wish))),
     }
+}
+
+/// Returns an object's name for a dialog; what registries have is of no API group.
+pub(super) fn name_of(object: &ObjectRef) -> String {
+    if is_of_registries(&object.kind) {
+        return format!("{} {}", object.kind.kind, object.path());
+    }
+    object.to_string()
 }
 
 /// Returns what stands above the dialog of a form.

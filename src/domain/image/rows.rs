@@ -199,6 +199,16 @@ impl ArtifactRow {
         trouble.or_else(|| self.states.first())
     }
 
+    /// Returns its state in a word or two. How many have a fix stands beside it.
+    pub fn status(&self) -> String {
+        match self.loudest() {
+            Some(ImageState::Vulnerable { severity, .. }) => severity.word().to_lowercase(),
+            Some(state) => state.text(),
+            None if self.places.is_empty() => String::from("not in use"),
+            None => String::new(),
+        }
+    }
+
     /// Returns the worst health that its states stand for.
     pub fn health(&self) -> Health {
         let mut health = Health::Healthy;
@@ -569,7 +579,7 @@ impl RegistryRow {
     /// Returns the word of its state.
     pub fn status(&self) -> String {
         match self {
-            Self::Image(row) => row.loudest().map(ImageState::text).unwrap_or_default(),
+            Self::Image(row) => row.status(),
             Self::Project(row) if row.public => String::from("public"),
             Self::Project(_) => String::from("private"),
             Self::Robot(row) => row.status().to_owned(),

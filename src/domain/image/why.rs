@@ -41,15 +41,21 @@ fn about(state: &ImageState, row: &ArtifactRow) -> Option<Finding> {
         .iter()
         .filter(|place| place.states.contains(state))
         .count();
-    let containers = match places {
-        1 => String::from("1 container"),
-        count => format!("{count} containers"),
+    let (runs, asks) = match places {
+        1 => (
+            String::from("1 container runs"),
+            String::from("1 container asks"),
+        ),
+        count => (
+            format!("{count} containers run"),
+            format!("{count} containers ask"),
+        ),
     };
     let (matter, sentence, hint) = match state {
         ImageState::Gone => (
             Matter::Error,
             format!(
-                "the registry no longer has what {containers} run: a Pod on another node could not pull it"
+                "the registry no longer has what {runs}: a Pod on another node could not pull it"
             ),
             "roll out an image that is there, or push this one again",
         ),
@@ -61,7 +67,7 @@ fn about(state: &ImageState, row: &ArtifactRow) -> Option<Finding> {
         ImageState::MovedTag => (
             Matter::Warning,
             format!(
-                "the tag that {containers} ask for now names other content: a restart would change the image"
+                "the tag that {asks} for now names other content: a restart would change the image"
             ),
             "restart on purpose, or pin the image by its digest",
         ),

@@ -1,13 +1,25 @@
 //! What registries have in a table: what a scan found, who is signed, how full a project is.
 
 use crate::app::columns::RegistryColumn;
-use crate::domain::image::{RegistryRow, Scan, Severity};
+use crate::domain::image::{RegistryRow, Scan, Severity, cves_kind, projects_kind, repository_of};
+use crate::domain::object::GroupKind;
 use crate::domain::status::Health;
 use crate::store::Row;
 use crate::ui::canvas::{Span, span};
 use crate::ui::theme::Role;
 use crate::ui::widgets::spark::bar;
 use crate::ui::widgets::table::RowPainter;
+
+/// Returns the title of a table of registries, where its kind's name is none for people.
+pub(super) fn heading(kind: &GroupKind) -> Option<&str> {
+    if *kind == projects_kind() {
+        return Some("Projects of registries");
+    }
+    if *kind == cves_kind() {
+        return Some("Vulnerabilities in what runs");
+    }
+    repository_of(kind)
+}
 
 /// Returns the role of a severity; only what is high is loud.
 pub(super) fn role_of(severity: Severity) -> Role {

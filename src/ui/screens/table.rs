@@ -98,6 +98,9 @@ fn title(view: &TableView, state: &State) -> Vec<Span<'static>> {
 
 /// The title of the table: `Applications`, `Pods`.
 fn heading(view: &TableView) -> String {
+    if let Some(title) = super::images::heading(&view.kind) {
+        return title.to_owned();
+    }
     let plural = plural(&view.kind);
     if plural.eq_ignore_ascii_case(&format!("{}s", view.kind.kind)) {
         return format!("{}s", view.kind.kind);
