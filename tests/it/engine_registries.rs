@@ -548,3 +548,24 @@ async fn why_names_what_would_mend_an_image() {
     assert!(said.contains("1 known vulnerabilities"), "{said}");
     let _live = Freshness::Live;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_embedded_harbor_tells_of_what_runs() {
+    use tiphys::sim::{Simulation, SimulationOptions, scenario};
+    let scenario = scenario::load(scenario::DEFAULT, None).expect("a scenario");
+    let simulation = Simulation::start(SimulationOptions::new(scenario))
+        .await
+        .expect("a platform");
+    let platform = Arc::new(crate::engine_bed::OneClient(simulation.client()));
+    let mut engine = Engine::connect(platform, EngineOptions::default()).await;
+
+    let row = image(&mut engine, "an image of the shop", |row| {
+        row.repository.starts_with("shop/") && row.digest.is_some() && !row.places.is_empty()
+    })
+    .await;
+
+    assert_eq!(&*row.registry, "registry.tiphys.local");
+    assert!(!row.states.contains(&ImageState::Gone), "{row:?}");
+    assert!(!row.states.contains(&ImageState::Unknown), "{row:?}");
+    assert!(row.size.is_some() && row.pushed.is_some());
+}

@@ -256,6 +256,10 @@ fn unreachable(error: &reqwest::Error) -> Fault {
         last = cause.to_string();
         next = cause.source();
     }
+    // Some layers keep the words of a TLS error only.
+    if last.contains("certificate") {
+        return Fault::Unreachable(format!("{UNTRUSTED} ({last})"));
+    }
     Fault::Unreachable(if error.is_timeout() {
         String::from("no answer in time")
     } else {

@@ -344,6 +344,9 @@ async fn of_distribution(
     let mut found: HashMap<Digest, usize> = HashMap::new();
     for tag in &wanted_tags {
         let Some(digest) = registry.digest_of(session, repository, tag).await? else {
+            if tags.contains(tag) {
+                stock.artifacts.push(unresolved(session, place, tag));
+            }
             continue;
         };
         let at = add(session, place, (&mut stock, &mut found, memory), &digest).await?;
