@@ -22,6 +22,7 @@ pub(super) struct Wants<'w> {
     pub(super) scan: bool,
     pub(super) sbom: bool,
     pub(super) accessories: bool,
+    pub(super) inherited: bool,
     pub(super) immutable: bool,
     /// `X-Accept-Vulnerabilities`.
     pub(super) accepts: Option<&'w str>,
@@ -315,6 +316,15 @@ fn add_wanted(
         let accessories = accessories(repository, name, artifact);
         if !accessories.is_empty() {
             value["accessories"] = Value::Array(accessories);
+        }
+    }
+    if wants.inherited {
+        let parents = repository.parents_of(digest);
+        let inherited: Vec<Value> = parents
+            .flat_map(|parent| accessories(repository, name, parent))
+            .collect();
+        if !inherited.is_empty() {
+            value["inherited_accessories"] = Value::Array(inherited);
         }
     }
 }

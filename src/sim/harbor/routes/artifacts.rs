@@ -85,6 +85,7 @@ fn wants(call: &Call) -> Result<Wants<'_>, Refusal> {
         scan: call.flag("with_scan_overview", false)?,
         sbom: call.flag("with_sbom_overview", false)?,
         accessories: call.flag("with_accessory", false)?,
+        inherited: call.flag("with_inherited_accessory", false)?,
         immutable: call.flag("with_immutable_status", false)?,
         accepts: call.header("x-accept-vulnerabilities"),
     })
