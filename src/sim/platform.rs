@@ -179,15 +179,10 @@ impl Simulation {
         fleet::create(&admin, options.apps, options.seed).await?;
 
         let receiver = bring_events(&options, &server, &git, &stop);
-        let times = (clock.clone(), started);
-        let stage = story::Stage {
-            client: admin,
-            git: git.clone(),
-            harbor: parts.harbor.clone(),
-        };
-        faults::offer(&options.scenario, &stage, &clock, &stop).await?;
-        story::tell(&options.scenario, &stage, times, &stop);
         let harbor = parts.harbor.clone();
+        let stage = story::Stage::new(admin, &git, harbor.as_ref());
+        let times = (clock.clone(), started);
+        faults::offer_and_tell(&options.scenario, &stage, times, &stop).await?;
 
         let mut simulation = Self {
             server,

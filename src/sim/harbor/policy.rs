@@ -1,10 +1,11 @@
 //! What projects refuse: vulnerable or unsigned images, immutable tags, more bytes than the quota.
 
 use super::error::Refusal;
+use super::model::{Project, Status};
 use super::scan::{Finding, ScanKind, Severity};
 use super::state::Bench;
 use super::webhook::Event;
-use super::{model::Status, wire};
+use super::wire;
 
 impl Bench<'_> {
     /// A rule of the project keeps the tag as it is.
@@ -51,16 +52,8 @@ impl Bench<'_> {
                  continue with pull, please contact your project administrator for help."
             )));
         }
-        let allowed = |id: &String| {
-            let own = !project.is("reuse_sys_cve_allowlist");
-            let list = if own {
-                &project.allowlist
-            } else {
-                &self.state.allowlist
-            };
-            list.contains(id)
-        };
-        let bad = |one: &&Finding| one.severity() >= limit && !allowed(&one.cve.id);
+        let bad =
+            |one: &&Finding| one.severity() >= limit && !self.is_allowed(project, &one.cve.id);
         let found = scans
             .iter()
             .flat_map(|(_, scan)| &scan.findings)
@@ -82,6 +75,17 @@ impl Bench<'_> {
              configuring the CVE allowlist.",
             ids.len()
         )))
+    }
+
+    /// A list of the project, or of the system, makes an exception.
+    fn is_allowed(&self, project: &Project, id: &String) -> bool {
+        let of_system = project.is("reuse_sys_cve_allowlist");
+        let list = if of_system {
+            &self.state.allowlist
+        } else {
+            &project.allowlist
+        };
+        list.contains(id)
     }
 
     pub(super) fn is_signed(&self, name: &str, digest: &str) -> bool {

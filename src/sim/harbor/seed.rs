@@ -517,33 +517,7 @@ fn past_work(bench: &mut Bench<'_>) {
         .state
         .schedules
         .insert("GARBAGE_COLLECTION", schedule("Weekly", "0 0 0 * * 0", gc));
-    let remote = bench.state.next_id();
-    bench.state.registries.insert(
-        remote,
-        replication::Remote {
-            id: remote,
-            name: "edge".to_owned(),
-            url: "https://registry.edge.shop.example".to_owned(),
-            kind: "harbor".to_owned(),
-            description: "The registry beside the shops".to_owned(),
-            healthy: true,
-            created: since,
-        },
-    );
-    let policy = bench.state.next_id();
-    bench.state.replications.insert(
-        policy,
-        replication::Policy {
-            id: policy,
-            name: "shop-to-edge".to_owned(),
-            description: "What runs at the edge".to_owned(),
-            names: "shop/**".to_owned(),
-            to: remote,
-            enabled: true,
-            created: since,
-            trigger: "manual".to_owned(),
-        },
-    );
+    let policy = past_replication(bench, since);
     let purged = json!({
         "delete_untagged": true, "dry_run": false, "workers": 1,
         "purged_blobs": 3, "purged_manifests": 1, "freed_space": 4823,
@@ -579,4 +553,36 @@ fn past_work(bench: &mut Bench<'_>) {
             },
         );
     }
+}
+
+/// Makes a registry elsewhere and what is copied to it; returns the policy's number.
+fn past_replication(bench: &mut Bench<'_>, since: DateTime<Utc>) -> i64 {
+    let remote = bench.state.next_id();
+    bench.state.registries.insert(
+        remote,
+        replication::Remote {
+            id: remote,
+            name: "edge".to_owned(),
+            url: "https://registry.edge.shop.example".to_owned(),
+            kind: "harbor".to_owned(),
+            description: "The registry beside the shops".to_owned(),
+            healthy: true,
+            created: since,
+        },
+    );
+    let policy = bench.state.next_id();
+    bench.state.replications.insert(
+        policy,
+        replication::Policy {
+            id: policy,
+            name: "shop-to-edge".to_owned(),
+            description: "What runs at the edge".to_owned(),
+            names: "shop/**".to_owned(),
+            to: remote,
+            enabled: true,
+            created: since,
+            trigger: "manual".to_owned(),
+        },
+    );
+    policy
 }

@@ -3,12 +3,12 @@
 //! `kubectl -n tiphys-faults patch configmap NAME --type merge -p '{"data":{"state":"now"}}'`, or
 //! `e` on it in the cockpit. What became of it stands in the same object.
 
-use super::story::{Stage, spawn};
+use super::story::{self, Stage, spawn};
 use super::{SimError, objects};
 use crate::domain::clock::Clock as _;
 use crate::sim::clock::PlatformClock;
 use crate::sim::scenario::{Fault, Scenario};
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use futures::TryStreamExt as _;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, Patch, PatchParams};
@@ -21,8 +21,19 @@ const NAMESPACE: &str = "tiphys-faults";
 const WAITS: &str = "waits; set it to `now`";
 const NOW: &str = "now";
 
-/// Offers the faults that have a name.
-pub(super) async fn offer(
+/// Offers the faults that have a name, and lets the scenario's story begin.
+pub(super) async fn offer_and_tell(
+    scenario: &Scenario,
+    stage: &Stage,
+    times: (PlatformClock, DateTime<Utc>),
+    stop: &CancellationToken,
+) -> Result<(), SimError> {
+    offer(scenario, stage, &times.0, stop).await?;
+    story::tell(scenario, stage, times, stop);
+    Ok(())
+}
+
+async fn offer(
     scenario: &Scenario,
     stage: &Stage,
     clock: &PlatformClock,

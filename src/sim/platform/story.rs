@@ -141,8 +141,8 @@ pub(super) fn tell(
 #[derive(Clone)]
 pub(super) struct Stage {
     pub(super) client: Client,
-    pub(super) git: GitServer,
-    pub(super) harbor: Option<Harbor>,
+    git: GitServer,
+    harbor: Option<Harbor>,
 }
 
 pub(super) fn spawn(stop: &CancellationToken, work: impl Future<Output = ()> + Send + 'static) {
@@ -222,6 +222,14 @@ async fn ask(api: &Api<DynamicObject>, sync: &SeedSync) -> Result<(), Failure> {
 }
 
 impl Stage {
+    pub(super) fn new(client: Client, git: &GitServer, harbor: Option<&Harbor>) -> Self {
+        Self {
+            client,
+            git: git.clone(),
+            harbor: harbor.cloned(),
+        }
+    }
+
     /// Lets a fault happen.
     pub(super) async fn play_fault(&self, fault: &Fault) -> Result<(), Failure> {
         let (client, git) = (&self.client, &self.git);

@@ -183,29 +183,34 @@ fn scan_all(bench: &mut Bench<'_>, call: &Call, rest: &[&str]) -> Answered {
         }
         ("POST", ["stop"]) => {
             bench.require(&call.caller, Scope::System, need("stop"))?;
-            let going = newest(bench, Vendor::ScanAll, None);
-            let Some(id) = going
-                .filter(|work| !work.status.is_final())
-                .map(|work| work.id)
-            else {
-                return Err(Refusal::bad_request(
-                    "no scan all job is found currently".to_owned(),
-                ));
-            };
-            let now = bench.now;
-            let own = bench.state.scans.iter_mut().filter(|((_, kind), scan)| {
-                *kind == ScanKind::Vulnerabilities && scan.scan_all == Some(id)
-            });
-            for (_, scan) in own.filter(|(_, scan)| !scan.status.is_final()) {
-                scan.status = Status::Stopped;
-                scan.end = Some(now);
-            }
-            bench.end_work(id, Status::Stopped, "");
+            stop_scan_all(bench)?;
             Ok(Answer::accepted())
         }
         (_, ["schedule" | "stop"]) => Err(no_method(call)),
         (_, _) => Err(no_path(call)),
     }
+}
+
+fn stop_scan_all(bench: &mut Bench<'_>) -> Result<(), Refusal> {
+    let going = newest(bench, Vendor::ScanAll, None);
+    let Some(id) = going
+        .filter(|work| !work.status.is_final())
+        .map(|work| work.id)
+    else {
+        return Err(Refusal::bad_request(
+            "no scan all job is found currently".to_owned(),
+        ));
+    };
+    let now = bench.now;
+    let own = bench.state.scans.iter_mut().filter(|((_, kind), scan)| {
+        *kind == ScanKind::Vulnerabilities && scan.scan_all == Some(id)
+    });
+    for (_, scan) in own.filter(|(_, scan)| !scan.status.is_final()) {
+        scan.status = Status::Stopped;
+        scan.end = Some(now);
+    }
+    bench.end_work(id, Status::Stopped, "");
+    Ok(())
 }
 
 fn answered(method: &str) -> Answer {
@@ -437,31 +442,33 @@ fn jobservice(bench: &mut Bench<'_>, call: &Call, rest: &[&str]) -> Answered {
             });
             Ok(Answer::json(&json!(queues)))
         }
-        ("PUT", ["queues", kind]) => {
-            #[derive(Deserialize)]
-            struct Asked {
-                action: String,
-            }
-            bench.require(&call.caller, Scope::System, monitor("stop"))?;
-            let asked: Asked = call.read()?;
-            match asked.action.as_str() {
-                "pause" => {
-                    bench.state.paused.insert((*kind).to_owned());
-                }
-                "resume" => {
-                    bench.state.paused.remove(*kind);
-                }
-                "stop" => {}
-                other => {
-                    return Err(Refusal::unprocessable(format!(
-                        "action in body should be one of [stop pause resume]: \"{other}\""
-                    )));
-                }
-            }
-            Ok(Answer::ok())
-        }
+        ("PUT", ["queues", kind]) => change_queue(bench, call, kind),
         (_, _) => Err(no_path(call)),
     }
+}
+
+fn change_queue(bench: &mut Bench<'_>, call: &Call, kind: &str) -> Answered {
+    #[derive(Deserialize)]
+    struct Asked {
+        action: String,
+    }
+    bench.require(&call.caller, Scope::System, monitor("stop"))?;
+    let asked: Asked = call.read()?;
+    match asked.action.as_str() {
+        "pause" => {
+            bench.state.paused.insert(kind.to_owned());
+        }
+        "resume" => {
+            bench.state.paused.remove(kind);
+        }
+        "stop" => {}
+        other => {
+            return Err(Refusal::unprocessable(format!(
+                "action in body should be one of [stop pause resume]: \"{other}\""
+            )));
+        }
+    }
+    Ok(Answer::ok())
 }
 
 fn schedules(bench: &Bench<'_>, call: &Call) -> Answered {

@@ -130,23 +130,7 @@ fn list(bench: &Bench<'_>, call: &Call) -> Answered {
     let rows: Vec<(&Place, &Finding)> = scans(bench)
         .flat_map(|(place, scan)| scan.findings.iter().map(move |one| (place, one)))
         .collect();
-    let tags = |place: &Place| -> Vec<String> {
-        let Some(repository) = bench.store.repository(&place.0) else {
-            return Vec::new();
-        };
-        let parents = repository
-            .parents_of(&place.1)
-            .map(|one| one.manifest.digest.as_str());
-        let digests = std::iter::once(place.1.as_str()).chain(parents);
-        digests
-            .flat_map(|digest| {
-                repository
-                    .tags_of(digest)
-                    .map(|(tag, _)| tag.clone())
-                    .collect::<Vec<_>>()
-            })
-            .collect()
-    };
+    let tags = |place: &Place| tags_of(bench, place);
     let project = |place: &Place| bench.state.project_of(&place.0).map_or(0, |one| one.id);
     let page = call.page(
         rows,
@@ -198,4 +182,18 @@ fn list(bench: &Bench<'_>, call: &Call) -> Answered {
         }
     }
     Ok(answer)
+}
+
+/// The tags of an image, and of the indexes that list it.
+fn tags_of(bench: &Bench<'_>, place: &Place) -> Vec<String> {
+    let Some(repository) = bench.store.repository(&place.0) else {
+        return Vec::new();
+    };
+    let parents = repository.parents_of(&place.1);
+    let parents = parents.map(|one| one.manifest.digest.as_str());
+    let mut tags = Vec::new();
+    for digest in std::iter::once(place.1.as_str()).chain(parents) {
+        tags.extend(repository.tags_of(digest).map(|(tag, _)| tag.clone()));
+    }
+    tags
 }
