@@ -452,7 +452,8 @@ fn change_queue(bench: &mut Bench<'_>, call: &Call, kind: &str) -> Answered {
     struct Asked {
         action: String,
     }
-    bench.require(&call.caller, Scope::System, monitor("stop"))?;
+    let need = ("jobservice-monitor", "stop");
+    bench.require(&call.caller, Scope::System, need)?;
     let asked: Asked = call.read()?;
     match asked.action.as_str() {
         "pause" => {
