@@ -12,6 +12,7 @@
 mod applying;
 mod custom;
 mod following;
+mod harbor;
 mod kubectl;
 mod matrix;
 mod platform;

@@ -1,7 +1,7 @@
 //! The platform that the kubectls work against: what `tiphys demo --listen` starts.
 
 use std::path::PathBuf;
-use tiphys::sim::platform::{Simulation, SimulationOptions};
+use tiphys::sim::platform::{HarborEndpoint, Simulation, SimulationOptions};
 use tiphys::sim::scenario;
 
 /// A running platform; it ends when this goes.
@@ -35,6 +35,13 @@ impl Platform {
             simulation: Some(simulation),
             runtime,
         }
+    }
+
+    /// Where Harbor and its registry listen.
+    pub(crate) fn harbor(&self) -> HarborEndpoint {
+        let endpoints = self.simulation.as_ref().and_then(Simulation::endpoints);
+        let harbor = endpoints.and_then(|endpoints| endpoints.harbor.clone());
+        harbor.expect("the default scenario has a registry")
     }
 
     pub(crate) fn kubeconfig(&self) -> PathBuf {

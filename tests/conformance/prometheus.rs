@@ -12,7 +12,7 @@ mod tools;
 use std::path::PathBuf;
 
 /// Finds a program; says that it is missing, which is a failure when tools are required.
-fn program(name: &str) -> Option<PathBuf> {
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
         .map(|folder| folder.join(name))

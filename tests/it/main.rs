@@ -57,6 +57,7 @@ mod sim_kustomize;
 mod sim_monitoring;
 mod sim_platform;
 mod sim_prometheus;
+mod sim_registry;
 mod sim_rollouts;
 mod sim_tekton;
 mod sim_workflows;

@@ -65,7 +65,7 @@ impl Swagger {
             return vec![format!("{method} {template} is not defined")];
         }
         let response = &operation["responses"][status.as_str()];
-        // Conflicts and policies answer where the definition does not list them.
+        // These are answered also where the definition does not list them.
         let unlisted = matches!(
             status,
             StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED
