@@ -66,10 +66,7 @@ impl Swagger {
         }
         let response = &operation["responses"][status.as_str()];
         // These are answered also where the definition does not list them.
-        let unlisted = matches!(
-            status,
-            StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED
-        );
+        let unlisted = matches!(status.as_u16(), 401 | 409 | 412);
         let errors = &self.0["responses"]["409"];
         let response = match response {
             Value::Null if unlisted => errors,
