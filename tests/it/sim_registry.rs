@@ -158,3 +158,53 @@ async fn the_cockpit_finds_its_robot_and_reads_through_the_service_proxy() {
     }
     platform.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_push_is_told_to_those_who_asked_and_what_they_answered_is_kept() {
+    let platform = start().await;
+    let (tell, mut told) = tokio::sync::mpsc::channel::<Value>(4);
+    let receiver = axum::Router::new().fallback(move |axum::Json(event): axum::Json<Value>| {
+        let tell = tell.clone();
+        async move {
+            tell.send(event).await.expect("the test listens");
+            http::StatusCode::NO_CONTENT
+        }
+    });
+    platform
+        .server()
+        .add_service_backend("default", "receiver", receiver);
+    let harbor = platform.harbor().expect("a registry").clone();
+    let ask = async |method: &str, path: &str, body: String| -> Value {
+        let account = format!("admin:{}", harbor.admin_password());
+        let account = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, account);
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("/api/v2.0/projects/shop/webhook/policies{path}"))
+            .header("authorization", format!("Basic {account}"))
+            .body(axum::body::Body::from(body))
+            .expect("a request");
+        let answer = tower::ServiceExt::oneshot(harbor.router(false), request).await;
+        let body = answer.expect("an answer").into_body();
+        let bytes = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    };
+    let policy = json!({
+        "name": "tell", "enabled": true, "event_types": ["PUSH_ARTIFACT"],
+        "targets": [{"type": "http", "address": "http://receiver.default.svc/hook"}],
+    });
+    ask("POST", "", policy.to_string()).await;
+
+    happen(&platform, "tag-moved").await;
+    let event = step_until(platform.clock(), "the event", async || told.try_recv().ok()).await;
+
+    assert_eq!(event["type"], "PUSH_ARTIFACT");
+    assert_eq!(event["event_data"]["resources"][0]["tag"], "1.2.0");
+    let policies = ask("GET", "", String::new()).await;
+    let place = format!("/{}/executions", policies[0]["id"]);
+    step_until(platform.clock(), "the delivery is over", async || {
+        let executions = ask("GET", &place, String::new()).await;
+        (executions[0]["status"] == "Success").then_some(())
+    })
+    .await;
+    platform.shutdown().await;
+}

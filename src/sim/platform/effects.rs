@@ -227,6 +227,7 @@ impl Change {
 mod tests {
     use super::*;
     use crate::sim::clock::PlatformClock;
+    use crate::sim::harbor::shape::{ProjectShape, RegistryFault, RegistryShape};
     use chrono::DateTime;
 
     #[tokio::test]
@@ -271,6 +272,48 @@ mod tests {
         let read = |file: &str| tree.read(file).expect("a file");
         assert_eq!(read("dev/app.yaml"), "image: r.example/shop/app:2\n");
         assert_eq!(read("prod/app.yaml"), "image: r.example/shop/app:1\n");
+    }
+
+    #[tokio::test]
+    async fn a_push_is_of_the_digest_that_was_told_and_fails_when_the_robot_ends() {
+        let clock = PlatformClock::stepped(DateTime::UNIX_EPOCH);
+        let git = GitServer::start(clock.clone(), None).expect("a git server");
+        let harbor = Harbor::new(crate::sim::harbor::HarborOptions {
+            clock,
+            seed: crate::sim::rng::Seed(1),
+            host: "r.example".to_owned(),
+            shape: RegistryShape {
+                projects: vec![ProjectShape {
+                    name: "shop".to_owned(),
+                    ..ProjectShape::default()
+                }],
+                ..RegistryShape::default()
+            },
+            images: Vec::new(),
+        });
+        let effects = PlatformEffects::new(git, Arc::default(), Some(harbor.clone()));
+        let push = || Effect::PushImage {
+            reference: "r.example/shop/app:1".to_owned(),
+        };
+
+        let told = effects.digest_of("r.example/shop/app:1");
+        let pushed = effects.carry_out(push(), Doer::default()).await;
+        let end = RegistryFault::ExpireRobot(CI.to_owned());
+        harbor.play(&end).expect("it happens");
+        let refused = effects.carry_out(push(), Doer::default()).await;
+
+        assert_eq!(pushed, Ok(Vec::new()));
+        let store = harbor.registry().read();
+        let stored = store
+            .repository("shop/app")
+            .and_then(|one| one.artifact("1"));
+        assert_eq!(stored.map(|one| one.manifest.digest.clone()), told);
+        let said = refused.expect_err("it fails");
+        assert!(said.contains("401 Unauthorized"), "{said}");
+        assert!(
+            said.contains("the robot account is expired: robot$ci"),
+            "{said}"
+        );
     }
 
     #[test]
