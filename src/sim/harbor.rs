@@ -89,17 +89,23 @@ pub struct Harbor(Arc<Shared>);
 impl Harbor {
     /// Makes a Harbor with what a scenario declares.
     pub fn new(options: HarborOptions) -> Self {
-        let registry = Registry::new(options.clock.clone());
+        let HarborOptions {
+            clock,
+            seed,
+            host,
+            shape,
+            images,
+        } = options;
         let harbor = Self(Arc::new(Shared {
-            registry,
+            registry: Registry::new(clock.clone()),
             state: RwLock::default(),
-            clock: options.clock.clone(),
-            seed: options.seed,
-            host: options.host.clone(),
+            clock,
+            seed,
+            host,
             wake: Notify::new(),
             network: OnceLock::new(),
         }));
-        harbor.with(|bench| seed::fill(bench, options.seed, &options.shape, &options.images));
+        harbor.with(|bench| seed::fill(bench, seed, &shape, &images));
         harbor
     }
 

@@ -154,11 +154,8 @@ impl Simulation {
         let stop = CancellationToken::new();
         let server = api_server(&clock, options.seed);
         let git = seed_git(&options, &clock, started).await?;
-        let runtime = Runtime::new(
-            server.client("system:kube-controller-manager"),
-            clock.clone(),
-            Seed(options.seed),
-        );
+        let manager = server.client("system:kube-controller-manager");
+        let runtime = Runtime::new(manager, clock.clone(), Seed(options.seed));
 
         let admin = server.client("tiphys:scenario");
         objects::create_definitions(&admin).await?;

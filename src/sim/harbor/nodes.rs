@@ -122,7 +122,7 @@ impl Harbor {
         let name = format!("{}:{}", found.repository, found.reference);
         let mut shape = ImageShape::new(name, now);
         shape.packages = packages.unwrap_or_else(|| base_packages(TimeDelta::zero()));
-        shape.author = "ci@shop.example".to_owned();
+        "ci@shop.example".clone_into(&mut shape.author);
         shape.claimed = 24 * 1024 * 1024;
         let title = found.repository.rsplit('/').next().unwrap_or_default();
         for (key, value) in [("version", found.reference.as_str()), ("title", title)] {

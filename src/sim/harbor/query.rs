@@ -77,19 +77,16 @@ fn unquoted(text: &str) -> String {
 impl Condition {
     /// The value of the key is as wanted; a list is when one of its values is.
     pub(super) fn admits(&self, value: &Value) -> bool {
-        let any = |wanted: &str| match value {
-            Value::Array(all) => all.iter().any(|one| is(one, wanted)),
-            one => is(one, wanted),
-        };
+        let values: &[Value] = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
+        let any = |wanted: &str| values.iter().any(|one| is(one, wanted));
         match self {
             Self::Exact(wanted) => any(wanted),
             Self::Fuzzy(part) => {
                 let part = part.to_lowercase();
                 let contains = |one: &Value| text_of(one).to_lowercase().contains(&part);
-                match value {
-                    Value::Array(all) => all.iter().any(contains),
-                    one => contains(one),
-                }
+                values.iter().any(contains)
             }
             Self::Range(min, max) => {
                 let inside = |limit: &Option<String>, wrong: Ordering| {
@@ -109,7 +106,7 @@ fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
-        other => other.to_string(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }
 

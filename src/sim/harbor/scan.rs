@@ -358,11 +358,10 @@ pub(super) fn form(accepted: Option<&str>) -> &'static str {
         return GENERIC;
     };
     let squeezed = |text: &str| text.replace(' ', "");
-    let wanted = accepted.split(',').map(squeezed);
+    let mut wanted = accepted.split(',').map(squeezed);
     let known = [GENERIC, NATIVE];
     wanted
-        .filter_map(|one| known.into_iter().find(|form| squeezed(form) == one))
-        .next()
+        .find_map(|one| known.into_iter().find(|form| squeezed(form) == one))
         .unwrap_or(NATIVE)
 }
 

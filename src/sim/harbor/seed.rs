@@ -393,7 +393,7 @@ fn image_shape(
         label("revision", revision);
     }
     image.labels.extend(own.labels.clone());
-    image.author = "ci@shop.example".to_owned();
+    "ci@shop.example".clone_into(&mut image.author);
     image.claimed = own.megabytes.unwrap_or(24) * 1024 * 1024;
     image
 }

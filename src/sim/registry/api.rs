@@ -182,7 +182,7 @@ impl Oci {
             }
             Place::Upload(name, id) => {
                 let sent = read(body, LARGEST_BLOB).await?;
-                self.upload(&call, (known_name(name)?, id), sent)
+                self.upload(&call, (known_name(name)?, id), &sent)
             }
         }
     }

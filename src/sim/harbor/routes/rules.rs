@@ -59,7 +59,7 @@ pub(super) fn immutable(
                 )));
             }
             change(bench, project.id, |rules| {
-                rules.retain(|rule| rule.id != id)
+                rules.retain(|rule| rule.id != id);
             });
             Ok(Answer::ok())
         }

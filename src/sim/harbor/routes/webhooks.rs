@@ -104,12 +104,14 @@ fn one(bench: &mut Bench<'_>, call: &Call, policy: &Policy, rest: &[&str]) -> An
             Ok(Answer::ok())
         }
         ("GET", ["executions"]) => {
-            let page = call.page(executions(bench, policy.id), "-id", field)?;
+            let page = call.page(executions(bench, policy.id), "-id", |work, key| {
+                field(work, key)
+            })?;
             Ok(page.answer(|work| work.json()))
         }
         ("GET", ["executions", id, "tasks"]) => {
             let work = execution(bench, policy.id, number(id, "execution_id")?)?;
-            let page = call.page(vec![work], "-id", field)?;
+            let page = call.page(vec![work], "-id", |work, key| field(work, key))?;
             Ok(page.answer(|work| work.task_json()))
         }
         ("GET", ["executions", id, "tasks", _, "log"]) => {
@@ -133,7 +135,7 @@ fn execution<'b>(bench: &'b Bench<'_>, policy: i64, id: i64) -> Result<&'b Execu
     found.ok_or_else(|| Refusal::not_found(format!("execution {id} not found")))
 }
 
-fn field(work: &&Execution, key: &str) -> Option<Value> {
+fn field(work: &Execution, key: &str) -> Option<Value> {
     match key {
         "id" => Some(json!(work.id)),
         "status" => Some(json!(work.status.word())),
@@ -245,7 +247,9 @@ fn last_triggers(bench: &Bench<'_>, project: &Project) -> Value {
 fn jobs(bench: &Bench<'_>, call: &Call) -> Answered {
     let policy = call.parameter("policy_id").and_then(|id| id.parse().ok());
     let policy = policy.ok_or_else(|| Refusal::unprocessable("policy_id in query is required"))?;
-    let page = call.page(executions(bench, policy), "-id", field)?;
+    let page = call.page(executions(bench, policy), "-id", |work, key| {
+        field(work, key)
+    })?;
     Ok(page.answer(|work| {
         json!({
             "id": work.id,

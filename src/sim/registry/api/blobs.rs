@@ -70,7 +70,7 @@ impl Oci {
         &self,
         call: &Call,
         (name, id): (&str, &str),
-        sent: Bytes,
+        sent: &Bytes,
     ) -> Result<Response, OciError> {
         let mut uploads = self.registry.uploads();
         let upload = uploads
@@ -89,7 +89,7 @@ impl Oci {
                     return Ok(going_on(status, (name, id), upload.bytes.len()));
                 }
                 self.rules.before_push(name, "", sent.len() as u64)?;
-                upload.bytes.extend_from_slice(&sent);
+                upload.bytes.extend_from_slice(sent);
                 Ok(going_on(
                     StatusCode::ACCEPTED,
                     (name, id),
@@ -105,7 +105,7 @@ impl Oci {
                     return Ok(going_on(status, (name, id), upload.bytes.len()));
                 }
                 let mut bytes = std::mem::take(&mut upload.bytes);
-                bytes.extend_from_slice(&sent);
+                bytes.extend_from_slice(sent);
                 uploads.remove(id);
                 drop(uploads);
                 self.finish(name, digest, Bytes::from(bytes))
