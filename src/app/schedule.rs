@@ -66,9 +66,10 @@ fn next_age_change(state: &State) -> Option<DateTime<Utc>> {
             shown.ages.extend(deployed);
         }
         Screen::Events(screen) => {
-            let events = screen.content.ready().map(|all| &**all).unwrap_or_default();
-            let seen = events.iter().filter_map(|event| event.last_seen);
-            shown.ages.extend(seen);
+            let events = screen.content.ready().into_iter().flatten();
+            shown
+                .ages
+                .extend(events.filter_map(|event| event.last_seen));
         }
         Screen::Ledger(_) => {
             let entries = state.ledger.entries().iter();

@@ -131,7 +131,11 @@ fn command(reader: &mut Reader<'_>, table: &Table) -> Option<Vec<String>> {
             .iter()
             .filter_map(|word| word.as_str().map(String::from))
             .collect(),
-        _ => Vec::new(),
+        Value::Integer(_)
+        | Value::Float(_)
+        | Value::Boolean(_)
+        | Value::Datetime(_)
+        | Value::Table(_) => Vec::new(),
     };
     if words.is_empty() || words.iter().any(String::is_empty) {
         let sentence = "`password-command` takes a program, or a list of it and its arguments";

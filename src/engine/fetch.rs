@@ -73,19 +73,21 @@ pub(super) async fn answer(session: &Arc<Session>, what: Fetch) -> Result<Answer
         Fetch::Dashboards { namespace } => dashboards::of(session, namespace.as_deref())
             .await
             .map(Answer::Dashboards),
-        Fetch::Dashboard { json } => {
-            let read = crate::api::convert::dashboard::dashboard(&json, "");
-            let read = read.map_err(|problem| {
-                let sentence = format!("cannot read the dashboard: {problem}");
-                Finding::new(crate::domain::finding::Severity::Error, sentence)
-                    .with_hint("export it from Grafana as JSON")
-            });
-            read.map(|read| Answer::Dashboards(vec![read]))
-        }
+        Fetch::Dashboard { json } => dashboard(&json),
         Fetch::Template { object } => template(session, &object).await,
         // The platform answers this one without a connection.
         Fetch::Contexts => Ok(Answer::Contexts(vec![session.context.clone()])),
     }
+}
+
+fn dashboard(json: &str) -> Result<Answer, Finding> {
+    let read = crate::api::convert::dashboard::dashboard(json, "");
+    let read = read.map_err(|problem| {
+        let sentence = format!("cannot read the dashboard: {problem}");
+        Finding::new(crate::domain::finding::Severity::Error, sentence)
+            .with_hint("export it from Grafana as JSON")
+    });
+    read.map(|read| Answer::Dashboards(vec![read]))
 }
 
 async fn template(session: &Session, object: &ObjectRef) -> Result<Answer, Finding> {

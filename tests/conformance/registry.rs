@@ -188,7 +188,11 @@ async fn row(engine: &mut EngineHandle, wanted: impl Fn(&ArtifactRow) -> bool) -
             };
             let found = rows.into_iter().find_map(|row| match row {
                 RegistryRow::Image(row) if wanted(&row) => Some(*row),
-                _ => None,
+                RegistryRow::Image(_)
+                | RegistryRow::Project(_)
+                | RegistryRow::Robot(_)
+                | RegistryRow::Cve(_)
+                | RegistryRow::Registry(_) => None,
             });
             if let Some(found) = found {
                 return found;

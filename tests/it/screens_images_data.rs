@@ -282,8 +282,10 @@ fn registries() -> Vec<RegistryRow> {
         .collect()
 }
 
+type Rows = fn() -> Vec<RegistryRow>;
+
 pub(crate) fn rows_of(kind: &GroupKind) -> Option<Vec<RegistryRow>> {
-    let kinds: [(GroupKind, fn() -> Vec<RegistryRow>); 5] = [
+    let kinds: [(GroupKind, Rows); 5] = [
         (images_kind(), images),
         (projects_kind(), projects),
         (robots_kind(), robots),

@@ -42,7 +42,9 @@ pub(super) fn on_update(state: &mut State, update: Update, out: &mut Effects) {
         Update::Alerts { ticket, board, .. } => on_alerts(state, ticket, &board),
         Update::Run { ticket, detail, .. } => on_pipeline_run(state, ticket, detail, out),
         Update::EventFlow { ticket, flow, .. } => on_flow(state, ticket, &flow),
-        Update::Image { ticket, detail, .. } => super::images::on_detail(state, ticket, detail),
+        Update::Image { ticket, detail, .. } => {
+            super::images::on_detail(state, ticket, detail.as_deref())
+        }
         Update::Secret {
             account, secret, ..
         } => super::images::on_secret(state, account, secret),

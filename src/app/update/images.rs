@@ -28,17 +28,17 @@ use crate::engine::protocol::Ticket;
 use tui_input::Input;
 
 /// Takes in what the engine says of an open image.
-pub(super) fn on_detail(state: &mut State, ticket: Ticket, detail: Option<Box<ArtifactDetail>>) {
+pub(super) fn on_detail(state: &mut State, ticket: Ticket, detail: Option<&ArtifactDetail>) {
     let window = state.window();
     let top = state.stack.len().saturating_sub(1);
     for (number, screen) in state.stack.iter_mut().enumerate() {
         if let Screen::Image(screen) = screen
             && screen.ticket == Some(ticket)
-            && screen.detail != Loaded::Ready(detail.clone())
+            && screen.detail.ready().map(Option::as_deref) != Some(detail)
         {
-            let own = detail.as_deref().map(|detail| detail.row.uid.clone());
+            let own = detail.map(|detail| detail.row.uid.clone());
             screen.uid = screen.uid.clone().or(own);
-            screen.set_detail(detail.clone(), window);
+            screen.set_detail(detail.cloned().map(Box::new), window);
             state.dirty |= number == top;
         }
     }
@@ -282,9 +282,10 @@ fn reference_of(row: &ArtifactRow) -> String {
 pub(super) fn suits(state: &State, command: Command) -> Option<bool> {
     let one = |all: Vec<Subject>| all.len() == 1;
     Some(match command {
-        Command::Scan | Command::StopScan | Command::MakeSbom => !chosen_images(state).is_empty(),
+        Command::Scan | Command::StopScan | Command::MakeSbom | Command::Repository => {
+            !chosen_images(state).is_empty()
+        }
         Command::Tag | Command::Untag | Command::CopyImage => one(chosen_images(state)),
-        Command::Repository => !chosen_images(state).is_empty(),
         Command::DeployImage => deployment(state).is_some(),
         Command::OverrideImage => overriding(state).is_some(),
         Command::RefreshRobot | Command::SwitchRobot => !chosen_robots(state).is_empty(),

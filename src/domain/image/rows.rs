@@ -325,6 +325,9 @@ pub struct RobotRow {
     pub findings: Vec<Finding>,
 }
 
+/// What is allowed of each resource, in one scope.
+type Scope<'r> = (&'r str, Vec<(&'r str, Vec<&'r str>)>);
+
 /// Robots that expire within this many days ask for a person.
 const SOON: i64 = 7;
 
@@ -356,7 +359,7 @@ impl RobotRow {
 
     /// Returns what it may do, by scope: `shop: repository pull push; *: artifact read`.
     pub fn permissions_text(&self) -> String {
-        let mut scopes: Vec<(&str, Vec<(&str, Vec<&str>)>)> = Vec::new();
+        let mut scopes: Vec<Scope<'_>> = Vec::new();
         for one in &self.permissions {
             if scopes.last().is_none_or(|(scope, _)| *scope != &*one.scope) {
                 scopes.push((&one.scope, Vec::new()));

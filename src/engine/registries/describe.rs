@@ -5,8 +5,8 @@ use super::lists::rows_once;
 use super::why::unknown;
 use crate::domain::finding::Finding;
 use crate::domain::image::{
-    ArtifactDetail, CveRow, Place, ProjectRow, RegistryHealth, RegistryRow, RobotRow, bytes_text,
-    image_of, why_image,
+    ArtifactDetail, CveRow, ImageState, Place, ProjectRow, RegistryHealth, RegistryRow, RobotRow,
+    Severity, bytes_text, image_of, why_image,
 };
 use crate::domain::object::{ObjectRef, Text};
 use crate::engine::session::Session;
@@ -45,7 +45,7 @@ impl Lines {
         for place in places {
             let app = place.application.as_ref().map(ObjectRef::path);
             let app = app.unwrap_or_else(|| String::from("no Application"));
-            let states: Vec<String> = place.states.iter().map(|one| one.text()).collect();
+            let states: Vec<String> = place.states.iter().map(ImageState::text).collect();
             self.item(format!(
                 "{app}  {} {}  pod {}  container {}  {}",
                 place.workload.kind.kind,
@@ -171,7 +171,7 @@ fn of_project(lines: &mut Lines, row: &ProjectRow) {
         None => lines.fact("Quota", "no limit"),
     }
     lines.fact("Scans pushes", row.scans_pushes);
-    let prevents = row.prevents.map(|severity| severity.word());
+    let prevents = row.prevents.map(Severity::word);
     lines.fact("Refuses", prevents.unwrap_or_default());
     lines.time("Created", row.created);
     lines.findings(&row.findings);

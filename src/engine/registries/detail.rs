@@ -194,9 +194,9 @@ async fn of_harbor(
     );
     let newest = Text::clone(&detail.row.newest);
     detail.row = ArtifactRow {
-        places,
         states,
         newest,
+        places,
         ..read.row
     };
     detail.media_type = read.media_type;

@@ -291,7 +291,7 @@ impl Registry {
                 }
                 Err(trouble) if trouble.kind == Kind::NeedsCredentials => return Err(trouble),
                 Err(trouble) => {
-                    tracing::debug!(%name, %trouble.sentence, "robots cannot be listed")
+                    tracing::debug!(%name, %trouble.sentence, "robots cannot be listed");
                 }
             }
         }

@@ -82,13 +82,15 @@ impl Registry {
         let reply = self
             .exchange(session, asked.authorised(Some(login.clone())))
             .await?;
+        let mut tokens = self.tokens.lock().await;
         if reply.code == 401 {
-            self.tokens.lock().await.remove(&scope);
-        } else if !self.tokens.lock().await.contains_key(&scope) {
+            tokens.remove(&scope);
+        } else {
             // Basic logins are good as long as the account is.
             let until = Instant::now() + Duration::from_secs(600);
-            self.tokens.lock().await.insert(scope, (login, until));
+            tokens.entry(scope).or_insert((login, until));
         }
+        drop(tokens);
         Ok(reply)
     }
 
@@ -373,7 +375,7 @@ pub(super) fn sha256(bytes: &[u8]) -> Digest {
     for byte in hash {
         text.push_str(&format!("{byte:02x}"));
     }
-    Digest::parse(&text).unwrap_or_else(|| unreachable_digest())
+    Digest::parse(&text).unwrap_or_else(unreachable_digest)
 }
 
 #[allow(clippy::expect_used, reason = "64 hexadecimal digits are a digest")]

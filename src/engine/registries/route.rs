@@ -274,12 +274,10 @@ fn hidden_tls(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
         .and_then(std::io::Error::get_ref)
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let tls = cause.downcast_ref::<rustls::Error>().or(inner)?;
-    Some(match tls {
-        rustls::Error::InvalidCertificate(reason) => {
-            format!("{UNTRUSTED} ({reason:?})")
-        }
-        other => format!("TLS failed: {other}"),
-    })
+    if let rustls::Error::InvalidCertificate(reason) = tls {
+        return Some(format!("{UNTRUSTED} ({reason:?})"));
+    }
+    Some(format!("TLS failed: {tls}"))
 }
 
 /// How the sentence about a certificate begins that nobody vouches for.

@@ -142,13 +142,10 @@ fn push_metrics(spans: &mut Vec<Span<'_>>, state: &State) {
 
 /// Registries are named where what they have is shown: the one that is in trouble, else the first.
 fn push_registries(spans: &mut Vec<Span<'_>>, state: &State) {
-    let shown = match state.screen() {
-        Screen::Image(_) => true,
-        screen => screen
-            .table()
-            .is_some_and(|table| is_of_registries(&table.view.kind)),
-    };
-    if !shown {
+    let screen = state.screen();
+    let table = screen.table();
+    let shown = table.is_some_and(|table| is_of_registries(&table.view.kind));
+    if !shown && !matches!(screen, Screen::Image(_)) {
         return;
     }
     let known = state.link.freshness.iter();

@@ -127,8 +127,7 @@ fn role_of_column(row: &RegistryRow, column: RegistryColumn) -> Role {
         | RegistryColumn::Address
         | RegistryColumn::Flavour
         | RegistryColumn::Level => Role::Muted,
-        RegistryColumn::Says if row.is_faulty() => Role::Warning,
-        RegistryColumn::Expires if row.is_faulty() => Role::Warning,
+        RegistryColumn::Says | RegistryColumn::Expires if row.is_faulty() => Role::Warning,
         RegistryColumn::Tags
         | RegistryColumn::Found
         | RegistryColumn::Signed

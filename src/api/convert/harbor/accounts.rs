@@ -22,7 +22,7 @@ pub fn project(value: &Value, cluster: &Cluster, host: &Text) -> ProjectRow {
     let needs_signature = on("enable_content_trust") || on("enable_content_trust_cosign");
     let severity = Severity::from_word(&capital(loose.str(value, &["metadata", "severity"])));
     let repositories = loose.integer(value, &["repo_count"]).unwrap_or_default();
-    let row = ProjectRow {
+    ProjectRow {
         uid: Uid(id.to_string().into()),
         registry: Text::clone(host),
         id,
@@ -38,8 +38,7 @@ pub fn project(value: &Value, cluster: &Cluster, host: &Text) -> ProjectRow {
         needs_signature,
         findings: loose.findings(&object),
         object,
-    };
-    row
+    }
 }
 
 /// Severities of projects are written in lower case.
