@@ -66,6 +66,7 @@ mod sim_workloads_others;
 mod support;
 mod update_delivery;
 mod update_idle;
+mod update_images;
 mod update_intents;
 mod update_places;
 mod update_runs;

@@ -71,9 +71,8 @@ pub fn artifact(value: &Value, cluster: &Cluster, host: &Text, repository: &Text
     row.built = time(&mut loose, value, &["extra_attrs", "created"]);
     row.scan = scan(&mut loose, value);
     let accessories = accessories(&mut loose, value);
-    row.signed = at(value, &["accessories"])
-        .is_some()
-        .then(|| accessories.iter().any(Accessory::is_signature));
+    // They are always asked for, and left out when there are none.
+    row.signed = Some(accessories.iter().any(Accessory::is_signature));
     let platforms = platforms(&mut loose, value);
     row.platforms = platform_names(&mut loose, value, &platforms);
     row.labels = own_labels(&mut loose, value);
@@ -322,7 +321,7 @@ mod tests {
     fn what_was_not_scanned_is_told_apart() {
         let never = read(&json!({"digest": A, "addition_links": {"vulnerabilities": {}}}));
         assert_eq!(never.row.scan, Scan::Never);
-        assert_eq!(never.row.signed, None, "accessories were not asked for");
+        assert_eq!(never.row.signed, Some(false), "none are left out");
         let chart = read(&json!({"digest": A, "addition_links": {"readme.md": {}}}));
         assert_eq!(chart.row.scan, Scan::Impossible);
         let overview = |status: &str| {

@@ -13,7 +13,7 @@ use crate::app::filter::Filter;
 use crate::app::key::{Key, KeyCode};
 use crate::app::overlays::dialog::{Field, FieldId, FieldValue, Form, ImageForm};
 use crate::app::overlays::{Overlay, SecretNote};
-use crate::app::screens::{ImageLine, Loaded, Place, Screen};
+use crate::app::screens::{ImageLine, Place, Screen};
 use crate::app::state::State;
 use crate::domain::image::{
     ArtifactDetail, ArtifactRow, ImageVerb, Reference, RegistryRow, RobotRow, RobotWish, cves_kind,

@@ -195,8 +195,10 @@ impl ArtifactRow {
 
     /// Returns what is most in need of a person.
     pub fn loudest(&self) -> Option<&ImageState> {
-        let trouble = self.states.iter().find(|state| state.is_trouble());
-        trouble.or_else(|| self.states.first())
+        let find = |wanted: fn(&ImageState) -> bool| self.states.iter().find(|one| wanted(one));
+        find(ImageState::is_trouble)
+            .or_else(|| find(|one| one.is_about_version() && *one != ImageState::Pinned))
+            .or_else(|| self.states.first())
     }
 
     /// Returns its state in a word or two. How many have a fix stands beside it.

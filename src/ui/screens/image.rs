@@ -7,7 +7,7 @@ use crate::app::screens::{ImageLine, ImageScreen, Loaded};
 use crate::app::state::State;
 use crate::domain::age::age_text;
 use crate::domain::image::{
-    ArtifactDetail, ArtifactRow, HistoryStep, ImageState, Place, Vulnerability, bytes_text,
+    ArtifactDetail, ArtifactRow, HistoryStep, ImageState, Place, Scan, Vulnerability, bytes_text,
 };
 use crate::domain::status::Health;
 use crate::ui::canvas::{Boxed, Canvas, Span, row_of, span};
@@ -139,9 +139,14 @@ fn facts(image: &ArtifactDetail, now: DateTime<Utc>) -> Vec<Vec<Span<'static>>> 
             span(Role::Text, clean(&tags.join("  "))),
             span(Role::Muted, more),
         ],
-        age_line(row, now),
     ];
-    lines.push(scan_line(row, now));
+    // A registry that is not asked tells neither.
+    if row.size.is_some() || row.pushed.is_some() {
+        lines.push(age_line(row, now));
+    }
+    if row.scan != Scan::Untold {
+        lines.push(scan_line(row, now));
+    }
     lines.extend(commit_line(image));
     if let Some(finding) = image.findings.first().or(row.findings.first()) {
         lines.push(vec![

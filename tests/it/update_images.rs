@@ -1,0 +1,136 @@
+//! Images, registries and robot accounts by key: what is asked, what is refused, what is forgotten.
+
+use crate::cockpit::{Cockpit, cluster};
+use crate::screens_images_data::rows_of;
+use tiphys::app::effect::Effect;
+use tiphys::app::overlays::Overlay;
+use tiphys::app::screens::Screen;
+use tiphys::domain::image::{ImageVerb, RegistryRow, images_kind, robots_kind};
+use tiphys::domain::intent::{IntentId, Verb};
+use tiphys::domain::object::GroupKind;
+use tiphys::domain::rows::{Delta, Rows};
+use tiphys::domain::servers::Secret;
+use tiphys::engine::protocol::{Topic, Update};
+
+/// The fixtures' rows as those of the connected cluster.
+fn here(mut row: RegistryRow) -> RegistryRow {
+    match &mut row {
+        RegistryRow::Image(row) => {
+            row.object.cluster = cluster();
+            for place in &mut row.places {
+                place.workload.cluster = cluster();
+                if let Some(app) = &mut place.application {
+                    app.cluster = cluster();
+                }
+            }
+        }
+        RegistryRow::Project(row) => row.object.cluster = cluster(),
+        RegistryRow::Robot(row) => row.object.cluster = cluster(),
+        RegistryRow::Cve(row) => row.object.cluster = cluster(),
+        RegistryRow::Registry(row) => row.object.cluster = cluster(),
+    }
+    row
+}
+
+fn open(command: &str, kind: &GroupKind) -> Cockpit {
+    let mut cockpit = Cockpit::connected();
+    cockpit.command(command);
+    let ticket = cockpit.ticket_of(&Topic::Kind(kind.clone()));
+    let rows = rows_of(kind).expect("rows").into_iter().map(here);
+    cockpit.report(Update::Delta {
+        generation: cockpit.state.link.generation,
+        ticket,
+        delta: Delta {
+            kind: kind.clone(),
+            reset: true,
+            rows: Rows::Registry(rows.collect()),
+            removed: Vec::new(),
+        },
+    });
+    cockpit
+}
+
+fn asked(cockpit: &Cockpit) -> Verb {
+    let intents = cockpit.intents();
+    intents.last().expect("an intent").verb.clone()
+}
+
+#[test]
+fn a_scan_is_asked_behind_a_dialog() {
+    let mut cockpit = open("images", &images_kind());
+
+    cockpit.press("s");
+    assert!(
+        cockpit.intents().is_empty(),
+        "no single key changes anything"
+    );
+    cockpit.press("right enter");
+
+    assert_eq!(asked(&cockpit), Verb::Image(ImageVerb::Scan));
+}
+
+#[test]
+fn the_newest_image_is_set_on_the_rollouts_that_run_it() {
+    let mut cockpit = open("images", &images_kind());
+
+    // The third row is two versions behind.
+    cockpit.press("j j i");
+    cockpit.press("right enter");
+
+    let intents = cockpit.intents();
+    let [intent] = intents.as_slice() else {
+        panic!("one Rollout runs it, not {}", intents.len());
+    };
+    assert_eq!(intent.target.path(), "shop-prod/demo-app");
+    let Verb::SetImage { image, .. } = &intent.verb else {
+        panic!("{:?}", intent.verb);
+    };
+    assert_eq!(&**image, "registry.tiphys.local/shop/demo-app:2.4.0");
+}
+
+#[test]
+fn a_tag_has_to_be_one() {
+    let mut cockpit = open("images", &images_kind());
+
+    cockpit.press("j j t");
+    cockpit.type_text("not a tag");
+    let problem = cockpit.dialog().problem.clone().unwrap_or_default();
+
+    assert!(problem.contains("cannot be a tag"), "{problem}");
+}
+
+#[test]
+fn the_secret_is_shown_until_it_is_closed_and_copied_on_request() {
+    let mut cockpit = open("robots", &robots_kind());
+
+    cockpit.report(Update::Secret {
+        id: IntentId(7),
+        account: "robot$shop+ci".into(),
+        secret: Secret::new("Once0nly"),
+    });
+    assert!(matches!(cockpit.state.overlay, Some(Overlay::Secret(_))));
+    assert!(!format!("{:?}", cockpit.state).contains("Once0nly"));
+    cockpit.press("c");
+    let copied = cockpit.effects.iter().any(
+        |effect| matches!(effect, Effect::Copy { text, what } if text == "Once0nly" && !what.contains("Once0nly")),
+    );
+    assert!(copied);
+    cockpit.press("esc");
+
+    assert!(cockpit.state.overlay.is_none(), "it is forgotten");
+}
+
+#[test]
+fn what_a_pod_runs_is_found_from_any_table() {
+    let mut cockpit = open("images", &images_kind());
+
+    cockpit.press("enter");
+    assert!(matches!(cockpit.state.screen(), Screen::Image(_)));
+    cockpit.press("q o");
+
+    assert_eq!(
+        cockpit.state.screen().crumb(),
+        "ghcr.io/acme/sidecar",
+        "the repository's own table"
+    );
+}
