@@ -383,10 +383,10 @@ fn draw_place(canvas: &mut Canvas<'_>, row: Rect, place: &Place) {
         states.join(", ")
     };
     let wide = row.width >= 100;
-    let widths = if wide {
-        [22, 30, 38, 14]
-    } else {
-        [18, 26, 22, 0]
+    let widths = match row.width {
+        150.. => [24, 34, 44, 16],
+        100.. => [20, 28, 30, 12],
+        _ => [18, 26, 18, 0],
     };
     let namespaced = place.pod.namespace.as_deref().unwrap_or_default();
     let pod = if wide {

@@ -8,6 +8,7 @@ use crate::app::screens::{TableScreen, plural};
 use crate::app::state::State;
 use crate::app::view::TableView;
 use crate::domain::application::{Application, OperationView, Phase};
+use crate::domain::image::cves_kind;
 use crate::domain::rollout::Rollout;
 use crate::domain::status::{Freshness, Health};
 use crate::store::Row;
@@ -37,7 +38,11 @@ pub(super) fn draw(
         columns: inside.width,
     };
     if view.visible().is_empty() {
-        let kind = plural(&view.kind);
+        let kind = if view.kind == cves_kind() {
+            String::from("vulnerabilities")
+        } else {
+            plural(&view.kind)
+        };
         let notice = if view.total() > 0 {
             state_of::all_hidden(view.total(), &kind, state)
         } else {
