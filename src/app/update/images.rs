@@ -135,6 +135,20 @@ fn repository(state: &mut State, out: &mut Effects) {
 
 /// Returns the images a command is about: all of what is chosen, when all are images.
 pub(super) fn chosen_images(state: &State) -> Vec<Subject> {
+    // On the screen of an image a place under the cursor does not change what it is about.
+    if let Screen::Image(screen) = state.screen()
+        && let Some(image) = screen.image()
+    {
+        let sibling = match screen.current() {
+            Some(ImageLine::Sibling(at)) => image.siblings.get(*at),
+            _ => None,
+        };
+        let row = sibling.unwrap_or(&image.row);
+        return vec![Subject {
+            object: row.object.clone(),
+            uid: Some(row.uid.clone()),
+        }];
+    }
     let all = subjects(state);
     let images = all
         .iter()
