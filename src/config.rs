@@ -5,12 +5,14 @@
 
 pub mod choice;
 mod file;
+mod github;
 mod metrics;
 mod registries;
+mod section;
 
 pub use file::{Problem, parse};
 
-use crate::domain::servers::{MetricsOptions, RegistryOptions};
+use crate::domain::servers::{GitHubOptions, MetricsOptions, RegistryOptions};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -84,6 +86,8 @@ pub struct Config {
     pub metrics: Vec<MetricsOptions>,
     /// Registries, with how to log in.
     pub registries: Vec<RegistryOptions>,
+    /// Where runs of GitHub Actions are read.
+    pub github: Vec<GitHubOptions>,
     /// The file that was read, when there is one.
     pub file: Option<PathBuf>,
 }
@@ -125,6 +129,10 @@ const VARIABLES: &[&str] = &[
     "SSH_CONNECTION",
     "ARGOCD_AUTH_TOKEN",
     "ARGOCD_CONFIG_DIR",
+    "TIPHYS_GITHUB_TOKEN",
+    "GITHUB_TOKEN",
+    "TIPHYS_GITHUB_URL",
+    "TIPHYS_GITHUB_REPOSITORIES",
 ];
 
 impl Environment {
@@ -192,6 +200,7 @@ impl Default for Config {
             kubeconfig: Setting::default(None),
             metrics: Vec::new(),
             registries: Vec::new(),
+            github: Vec::new(),
             file: None,
         }
     }
@@ -207,6 +216,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> (Config, Vec<Problem>) 
                 problems = file::apply(&mut config, &path, &text);
                 config.metrics = metrics::read(&path, &text, environment, &mut problems);
                 config.registries = registries::read(&path, &text, environment, &mut problems);
+                config.github = github::read(&path, &text, environment, &mut problems);
             }
             Err(error) if given(flags, environment) => {
                 problems.push(Problem::of_file(&path, format!("cannot read it: {error}")));
@@ -214,6 +224,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> (Config, Vec<Problem>) 
             Err(_) => {}
         }
     }
+    config.github.extend(github::of_environment(environment));
     apply_environment(&mut config, environment);
     apply_flags(&mut config, flags);
     (config, problems)
@@ -330,6 +341,7 @@ impl Config {
         .into_iter()
         .chain(self.metrics.iter().map(|one| self.metrics_row(one)))
         .chain(self.registries.iter().map(|one| self.registry_row(one)))
+        .chain(self.github.iter().map(|one| self.github_row(one)))
         .collect()
     }
 
@@ -361,6 +373,25 @@ impl Config {
         [
             format!("registry {}", one.context),
             words.join(", "),
+            origin,
+        ]
+    }
+
+    /// The token is not shown, only whether there is one.
+    fn github_row(&self, one: &GitHubOptions) -> [String; 3] {
+        let url = one.url.as_deref().unwrap_or("https://api.github.com");
+        let url = crate::domain::servers::without_user(url);
+        let token = match one.login.bearer_token {
+            Some(_) => "with a token",
+            None => "without a token",
+        };
+        let origin = self
+            .file
+            .as_deref()
+            .map_or_else(|| String::from("environment"), shown);
+        [
+            format!("github {}", one.context),
+            format!("{url} {token}: {}", one.repositories.join(", ")),
             origin,
         ]
     }

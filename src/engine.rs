@@ -10,9 +10,11 @@ mod discovery;
 mod facts;
 mod fault;
 mod fetch;
+mod github;
 pub mod live;
 mod logs;
 mod metrics;
+mod outside;
 mod pipelines;
 pub mod platform;
 mod pods;
@@ -27,7 +29,7 @@ mod transport;
 mod tree;
 mod watch;
 
-use crate::domain::servers::{MetricsOptions, RegistryOptions};
+use crate::domain::servers::{GitHubOptions, MetricsOptions, RegistryOptions};
 use platform::Platform;
 use protocol::{Request, Update};
 use std::sync::Arc;
@@ -48,6 +50,8 @@ pub struct EngineOptions {
     pub metrics: Vec<MetricsOptions>,
     /// Registries, with their accounts; a Harbor in the cluster is discovered.
     pub registries: Vec<RegistryOptions>,
+    /// Where runs of GitHub Actions are read; discovered in the cluster when nothing is named.
+    pub github: Vec<GitHubOptions>,
 }
 
 impl Default for EngineOptions {
@@ -59,6 +63,7 @@ impl Default for EngineOptions {
             argocd_token: None,
             metrics: Vec::new(),
             registries: Vec::new(),
+            github: Vec::new(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Servers omit fields freely, so every absence is settled here and nowhere else.
 //! A field we cannot read becomes a [`Finding`] on the object, never a dropped row.
 
+pub mod actions;
 pub mod alert;
 pub mod analysis;
 pub mod application;

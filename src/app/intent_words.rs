@@ -17,6 +17,7 @@ use crate::domain::application::Refresh;
 use crate::domain::intent::{Cascade, Propagation, Switch, SyncRequest, SyncResource, Verb};
 use crate::domain::kind::info_named;
 use crate::domain::object::{GroupKind, Text};
+use crate::domain::pipeline::System;
 use rollouts::{for_kind, is_analysis, rollout_verb, rollouts};
 
 /// An intent as it was typed; the caller adds the cluster and the uid.
@@ -346,6 +347,11 @@ fn parse_target(
     let namespaced =
         |kind: &GroupKind| crate::domain::kind::info_of(kind).is_none_or(|info| info.namespaced);
     let (kind, namespace, name) = match *parts.as_slice() {
+        // The namespace of a run of Actions is its repository.
+        [kind, owner, repository, name] if found(kind)? == System::Actions.kind() => {
+            let namespace = format!("{owner}/{repository}").into();
+            return Ok((System::Actions.kind(), Some(namespace), name.into()));
+        }
         [kind, namespace, name] => (found(kind)?, Some(namespace), name),
         [namespace, name] if intent.applications_only => (applications(), Some(namespace), name),
         [namespace, name] if is_for_rollouts(intent.word) => (rollouts(), Some(namespace), name),

@@ -50,6 +50,7 @@ const NAMES: &[&str] = &[
     "log-file",
     "metrics",
     "registry",
+    "github",
 ];
 
 /// Reads a file's text for its mistakes alone (`tiphys config --check`).
@@ -58,6 +59,7 @@ pub fn parse(path: &Path, text: &str) -> Vec<Problem> {
     let environment = super::Environment::default();
     let _servers = super::metrics::read(path, text, &environment, &mut problems);
     let _registries = super::registries::read(path, text, &environment, &mut problems);
+    let _github = super::github::read(path, text, &environment, &mut problems);
     problems
 }
 
@@ -117,8 +119,8 @@ fn apply_one(
             Some(text(name, value)?.into()),
             origin,
         ),
-        // Read as a whole by `metrics` and `registries`.
-        "metrics" | "registry" => {}
+        // Read as a whole by their own modules.
+        "metrics" | "registry" | "github" => {}
         _ => {
             let hint = nearest(name, NAMES.iter().copied())
                 .map(|near| format!("; did you mean `{near}`?"))

@@ -3,7 +3,7 @@
 //! Secrets are named, never written: a variable, a file, a command or a Kubernetes Secret. What a
 //! command prints is asked for when it is needed and kept in memory only.
 
-use super::metrics::Reader;
+use super::section::Reader;
 use super::{Environment, Problem};
 use crate::domain::nearest::nearest;
 use crate::domain::servers::{RegistryKind, RegistryOptions};

@@ -5,7 +5,7 @@
 
 use super::image::IMAGES_GROUP;
 use super::object::GroupKind;
-use super::pipeline::{RUNS_GROUP, TEKTON};
+use super::pipeline::{ACTIONS, RUNS_GROUP, TEKTON};
 
 /// What can be asked of objects of a kind, beyond get, describe and delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -82,6 +82,8 @@ pub const KINDS: &[KindInfo] = kinds! {
     TEKTON, "v1", "Task", "tasks", true, [], NONE;
     TEKTON, "v1", "TaskRun", "taskruns", true, ["tr", "trs"], LOGS;
     "triggers.tekton.dev", "v1beta1", "EventListener", "eventlisteners", true, ["el"], NONE;
+    ACTIONS, "v3", "WorkflowRun", "workflowruns", true, ["actions"], LOGS;
+    ACTIONS, "v3", "WorkflowJob", "workflowjobs", true, [], LOGS;
     RUNS_GROUP, "v1", "Run", "runs", true, ["run"], LOGS;
     IMAGES_GROUP, "v1", "Image", "images", true, ["image", "img"], NONE;
     IMAGES_GROUP, "v1", "Registry", "registries", false, ["registry", "harbor"], NONE;

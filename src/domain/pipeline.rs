@@ -35,6 +35,9 @@ pub fn runs_kind() -> GroupKind {
 /// Group of Tekton Pipelines.
 pub const TEKTON: &str = "tekton.dev";
 
+/// Group of the runs of GitHub Actions; the cluster does not have it.
+pub const ACTIONS: &str = "actions.github.com";
+
 /// Returns whether objects of a kind are runs.
 pub fn is_run(kind: &GroupKind) -> bool {
     System::of_kind(kind).is_some()
@@ -63,7 +66,7 @@ impl System {
         match self {
             Self::Workflows => GroupKind::new(super::kind::ARGO, "Workflow"),
             Self::Tekton => GroupKind::new(TEKTON, "PipelineRun"),
-            Self::Actions => GroupKind::new("actions.github.com", "WorkflowRun"),
+            Self::Actions => GroupKind::new(ACTIONS, "WorkflowRun"),
         }
     }
 
@@ -72,7 +75,7 @@ impl System {
         match (&*kind.group, &*kind.kind) {
             (super::kind::ARGO, "Workflow") => Some(Self::Workflows),
             (TEKTON, "PipelineRun" | "TaskRun") => Some(Self::Tekton),
-            ("actions.github.com", "WorkflowRun") => Some(Self::Actions),
+            (ACTIONS, "WorkflowRun") => Some(Self::Actions),
             _ => None,
         }
     }

@@ -1,4 +1,5 @@
-//! Where metrics servers and registries are, when discovery is not to decide, and how to log in there.
+//! Where metrics servers, registries and GitHub are, when discovery is not to decide, and how to
+//! log in there.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -33,6 +34,20 @@ pub struct MetricsOptions {
     /// A URL, or `NAMESPACE/NAME:PORT` of a Service reached through the API server.
     pub prometheus: Option<String>,
     pub alertmanager: Option<String>,
+    pub login: Login,
+}
+
+/// Where runs of GitHub Actions are read in some contexts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GitHubOptions {
+    /// Contexts that this is for; `*` stands for any text.
+    pub context: String,
+    /// Base URL of the REST API, or `NAMESPACE/NAME:PORT` of a Service that serves it; GitHub's
+    /// own when absent.
+    pub url: Option<String>,
+    /// `OWNER/NAME`; those that the token may see when empty.
+    pub repositories: Vec<String>,
+    /// Its bearer token may come from the environment.
     pub login: Login,
 }
 

@@ -178,6 +178,9 @@ impl Errand {
             Verb::Restart if self.restarts_a_rollout() => self.steer().await,
             Verb::Restart => self.restart().await,
             Verb::Scale { replicas } => self.scale(*replicas).await,
+            Verb::Delete { .. } if super::github::has(&self.intent.target.kind) => {
+                self.delete_github_run().await
+            }
             Verb::Delete { propagation, force } => self.delete(*propagation, *force).await,
             Verb::Replace { manifest } => self.replace(manifest).await,
             Verb::Promote

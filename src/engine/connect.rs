@@ -143,6 +143,7 @@ fn session_of(blueprint: Blueprint, link: Link) -> Session {
         access: RwLock::new(std::collections::HashMap::new()),
         metrics: super::metrics::Hub::default(),
         registries: super::registries::Hub::default(),
+        github: super::github::Hub::default(),
         in_flight: tokio::sync::Mutex::default(),
     }
 }

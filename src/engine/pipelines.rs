@@ -6,6 +6,7 @@ mod run;
 pub(super) use flow::{RECEIVER, run as flow, source_path};
 pub(super) use run::{pod_label, run, why};
 
+use super::github;
 use super::protocol::{Delta, Rows, SourceName, Ticket, Update};
 use super::session::Session;
 use super::watch::{Batch, Outlet, Target, Typed, Watcher};
@@ -26,17 +27,20 @@ pub(super) enum Change {
     Freshness(GroupKind, Freshness),
 }
 
-/// Watches the runs of every system as one table.
-pub(super) async fn runs(session: Arc<Session>, ticket: Ticket) {
+/// Watches the runs of every system as one table, or those of Actions alone.
+pub(super) async fn runs(session: Arc<Session>, ticket: Ticket, shown: GroupKind) {
     let (changes, mut inbox) = mpsc::channel(64);
-    let kinds = [
+    let mut kinds = vec![
         System::Workflows.kind(),
         System::Tekton.kind(),
         tekton::task_run_kind(),
     ];
+    kinds.retain(|_| shown == runs_kind());
     let mut table = Runs {
         session,
         ticket,
+        shown,
+        parts: kinds.len() + 1,
         durations: Durations::default(),
         states: Vec::new(),
         told: None,
@@ -48,7 +52,7 @@ pub(super) async fn runs(session: Arc<Session>, ticket: Ticket) {
             None => table.states.push((kind, absent())),
         }
     }
-    drop(changes);
+    watches.push(table.watch_actions(changes));
     table.begin().await;
     while let Some(change) = inbox.recv().await {
         match change {
@@ -68,6 +72,10 @@ fn absent() -> Freshness {
 struct Runs {
     session: Arc<Session>,
     ticket: Ticket,
+    /// The kind the table stands under.
+    shown: GroupKind,
+    /// How many sources it has.
+    parts: usize,
     durations: Durations,
     states: Vec<(GroupKind, Freshness)>,
     told: Option<Freshness>,
@@ -116,6 +124,21 @@ impl Runs {
         Some(AbortOnDropHandle::new(tokio::spawn(watcher.run())))
     }
 
+    /// Looks at GitHub, which has no watch.
+    fn watch_actions(&self, changes: mpsc::Sender<Change>) -> AbortOnDropHandle<()> {
+        let session = Arc::clone(&self.session);
+        let kind = System::Actions.kind();
+        let tell = move |seen| {
+            let changes = changes.clone();
+            let change = match seen {
+                github::Seen::Rows(batch) => Change::Runs(batch),
+                github::Seen::Freshness(freshness) => Change::Freshness(kind.clone(), freshness),
+            };
+            async move { changes.send(change).await.is_ok() }
+        };
+        AbortOnDropHandle::new(tokio::spawn(github::watch(session, tell)))
+    }
+
     /// The table begins empty; each system then adds its own.
     async fn begin(&self) {
         self.send(true, Vec::new(), Vec::new()).await;
@@ -144,7 +167,7 @@ impl Runs {
         removed: Vec<(crate::domain::object::ObjectRef, crate::domain::object::Uid)>,
     ) {
         let delta = Delta {
-            kind: runs_kind(),
+            kind: self.shown.clone(),
             reset,
             rows: Rows::Runs(rows),
             removed,
@@ -161,7 +184,7 @@ impl Runs {
 
     async fn note(&mut self, kind: GroupKind, freshness: Freshness) {
         // What is not installed is nothing to worry about as long as another system is.
-        if !matches!(freshness, Freshness::Absent { .. }) {
+        if !matches!(freshness, Freshness::Absent { .. }) && kind != self.shown {
             let source = SourceName::Kind(kind.clone());
             self.session
                 .report_freshness(source, freshness.clone())
@@ -172,7 +195,7 @@ impl Runs {
         let whole = self.whole();
         if self.told.as_ref() != Some(&whole) {
             self.told = Some(whole.clone());
-            let source = SourceName::Kind(runs_kind());
+            let source = SourceName::Kind(self.shown.clone());
             self.session.report_freshness(source, whole).await;
         }
     }
@@ -193,14 +216,26 @@ impl Runs {
             find(&|state| matches!(state, Freshness::Connecting | Freshness::Loading { .. }));
         let live = find(&|state| *state == Freshness::Live);
         let refused = find(&|state| matches!(state, Freshness::Forbidden { .. }));
-        let unheard = self.states.len() < 3;
+        let unheard = self.states.len() < self.parts;
         stale
             .or(under_way)
             .or_else(|| unheard.then_some(Freshness::Connecting))
             .or(live)
             .or(refused)
-            .unwrap_or_else(|| Freshness::Absent {
-                reason: "neither Argo Workflows nor Tekton is installed; runs appear here as soon as one is".into(),
-            })
+            .unwrap_or_else(|| self.absent())
+    }
+
+    /// What to say when no system is there.
+    fn absent(&self) -> Freshness {
+        let of_github = self
+            .states
+            .iter()
+            .find(|(kind, _)| *kind == System::Actions.kind());
+        match of_github {
+            Some((_, freshness)) if self.shown != runs_kind() => freshness.clone(),
+            _ => Freshness::Absent {
+                reason: "neither Argo Workflows nor Tekton is installed, and no GitHub is configured; runs appear here as soon as one is".into(),
+            },
+        }
     }
 }

@@ -156,6 +156,8 @@ pub enum Fetch {
     Dashboards { namespace: Option<Text> },
     /// A Grafana dashboard from its JSON text.
     Dashboard { json: Text },
+    /// Where runs of GitHub Actions are read, and how many requests are left; as text.
+    GitHub,
     /// What has to be given to make a run from a template, a Pipeline or a schedule.
     Template { object: ObjectRef },
 }
@@ -284,6 +286,8 @@ pub enum SourceName {
     Alertmanager,
     /// A registry, by the host in image references.
     Registry(Text),
+    /// GitHub, for runs of Actions.
+    GitHub,
 }
 
 /// What is known of the connected server.

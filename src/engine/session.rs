@@ -47,6 +47,7 @@ pub(super) struct Session {
     pub(super) access: RwLock<HashMap<Right, bool>>,
     pub(super) metrics: super::metrics::Hub,
     pub(super) registries: super::registries::Hub,
+    pub(super) github: super::github::Hub,
     /// Rollouts on which an intent is being sent.
     pub(super) in_flight: tokio::sync::Mutex<std::collections::HashSet<ObjectRef>>,
 }
@@ -166,6 +167,9 @@ impl Session {
 
     /// Reads one object.
     pub(super) async fn object(&self, object: &ObjectRef) -> Result<Value, Fault> {
+        if super::github::has(&object.kind) {
+            return super::github::object(self, object).await;
+        }
         let resource = self.resource(&object.kind).await?;
         self.send_json(Call::get(resource.object(object))).await
     }

@@ -6,6 +6,7 @@ use super::EngineOptions;
 use super::act;
 use super::connect;
 use super::fetch;
+use super::github;
 use super::logs;
 use super::metrics;
 use super::pipelines;
@@ -137,6 +138,9 @@ impl Supervisor {
                 Topic::Kind(kind) => topics::kind(session, ticket, kind).await,
                 Topic::Namespaces => topics::namespaces(session, ticket).await,
                 Topic::Application(object) => tree::run(session, ticket, object).await,
+                Topic::Logs { object, options } if github::has(&object.kind) => {
+                    github::logs(session, ticket, object, options).await;
+                }
                 Topic::Logs { object, options } => {
                     logs::run(session, ticket, object, options).await;
                 }
@@ -147,6 +151,9 @@ impl Supervisor {
                     metrics::board(session, ticket, object, wish).await;
                 }
                 Topic::Alerts => metrics::alerts(session, ticket).await,
+                Topic::Run(object) if github::has(&object.kind) => {
+                    github::run(session, ticket, object).await;
+                }
                 Topic::Run(object) => pipelines::run(session, ticket, object).await,
                 Topic::EventFlow => pipelines::flow(session, ticket).await,
                 Topic::Image(object) => registries::image(session, ticket, object).await,

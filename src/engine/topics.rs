@@ -9,7 +9,7 @@ use crate::api::convert::workflow::cron_run;
 use crate::domain::image::is_of_registries;
 use crate::domain::object::GroupKind;
 use crate::domain::pipeline::cron::cron_kind;
-use crate::domain::pipeline::runs_kind;
+use crate::domain::pipeline::{System, runs_kind};
 use crate::domain::status::Freshness;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 /// Watches a kind in the scope of the session.
 pub(super) async fn kind(session: Arc<Session>, ticket: Ticket, kind: GroupKind) {
-    if kind == runs_kind() {
-        return super::pipelines::runs(session, ticket).await;
+    if kind == runs_kind() || kind == System::Actions.kind() {
+        return super::pipelines::runs(session, ticket, kind).await;
     }
     if is_of_registries(&kind) {
         return super::registries::rows(session, ticket, kind).await;

@@ -6,7 +6,7 @@
 use super::fault::Fault;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use http::{Method, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
@@ -30,6 +30,7 @@ pub(super) struct Call {
     accept: &'static str,
     body: Option<(&'static str, Vec<u8>)>,
     cookie: Option<String>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Call {
@@ -44,6 +45,7 @@ impl Call {
             accept: JSON,
             body: None,
             cookie: None,
+            headers: Vec::new(),
         }
     }
 
@@ -60,6 +62,14 @@ impl Call {
     /// Sends parameters as a form does.
     pub(super) fn form(mut self, parameters: String) -> Self {
         self.body = Some(("application/x-www-form-urlencoded", parameters.into_bytes()));
+        self
+    }
+
+    /// Adds a header; text that cannot be one is left out.
+    pub(super) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
         self
     }
 
@@ -80,6 +90,9 @@ impl Call {
         if let Some(cookie) = self.cookie {
             request = request.header(header::COOKIE, cookie);
         }
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
         let body = match self.body {
             Some((content_type, body)) => {
                 request = request.header(header::CONTENT_TYPE, content_type);
@@ -96,8 +109,30 @@ impl Call {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) code: u16,
-    pub(super) content_type: String,
+    pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+}
+
+impl Answer {
+    pub(super) fn new(code: u16, headers: HeaderMap, body: Bytes) -> Self {
+        Self {
+            code,
+            headers,
+            body,
+        }
+    }
+
+    /// Returns a header's text; empty when there is none.
+    pub(super) fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn content_type(&self) -> &str {
+        self.header("content-type")
+    }
 }
 
 /// Sends a request and returns the whole answer.
@@ -119,19 +154,10 @@ pub(super) async fn exchange(client: &Client, call: Call) -> Result<Answer, Faul
             .await
             .map_err(|error| Fault::from_client(&error))?;
         let code = response.status().as_u16();
-        let content_type = response
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-            .to_owned();
+        let headers = response.headers().clone();
         let body = response.into_body().collect().await;
         let body = body.map_err(|error| Fault::from_client(&error))?.to_bytes();
-        Ok(Answer {
-            code,
-            content_type,
-            body,
-        })
+        Ok(Answer::new(code, headers, body))
     };
     tokio::time::timeout(ANSWER_TIMEOUT, answer)
         .await

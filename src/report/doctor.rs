@@ -196,6 +196,7 @@ async fn server(
         Err(error) => sheet.bad("discovery", &error.to_string())?,
     }
     metrics(sheet, &mut session).await?;
+    github(sheet, &mut session).await?;
     steering(sheet, &mut session).await?;
     for info in KINDS.iter().filter(|info| WATCHED.contains(&info.kind)) {
         match session.watch(&info.group_kind()).await {
@@ -214,6 +215,17 @@ async fn server(
         }
     }
     Ok(())
+}
+
+/// Asks GitHub, where it is configured.
+async fn github(sheet: &mut Sheet<'_>, session: &mut Session) -> io::Result<()> {
+    match session.fetch(Fetch::GitHub).await {
+        Ok(Answer::Text { lines, .. }) => {
+            lines.iter().try_for_each(|line| sheet.good("github", line))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => sheet.note("github", &error.to_string()),
+    }
 }
 
 /// Asks each metrics server something small.

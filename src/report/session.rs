@@ -214,7 +214,10 @@ impl Session {
             return Ok(object);
         }
         let parts: Vec<&str> = text.split('/').collect();
+        let repository = parts.get(1..3).map(|two| two.join("/"));
         let (word, namespace, name) = match parts.as_slice() {
+            // The namespace of a run of Actions is its repository.
+            [word, _, _, name] => (*word, repository.as_deref(), *name),
             [namespace, name] => ("Application", Some(*namespace), *name),
             [word, "", name] => (*word, None, *name),
             [word, namespace, name] => (*word, Some(*namespace), *name),

@@ -8,11 +8,12 @@
 
 mod definition;
 mod expression;
+mod history;
 mod record;
 mod rest;
 mod runner;
 
-pub use rest::router;
+pub use rest::{cluster_router, router};
 
 use super::clock::PlatformClock;
 use super::controllers::runtime::Runtime;
@@ -45,10 +46,12 @@ struct Shared {
     runtime: Runtime,
     runs: RwLock<BTreeMap<u64, Run>>,
     ids: AtomicU64,
+    hour: RwLock<rest::guard::Hour>,
 }
 
 impl Actions {
-    /// Follows what is pushed from now on, and runs once what the repositories hold already.
+    /// Follows what is pushed from now on. What the repositories hold already was run then: it is
+    /// told as history, unless it is new.
     pub fn start(runtime: &Runtime, git: &GitServer, steps: Steps) -> Self {
         let actions = Self(Arc::new(Shared {
             git: git.clone(),
@@ -58,6 +61,7 @@ impl Actions {
             runtime: runtime.clone(),
             runs: RwLock::default(),
             ids: AtomicU64::new(1_000_000),
+            hour: RwLock::default(),
         }));
         let pushes = git.pushes();
         runtime.spawn(actions.clone().follow(pushes));
@@ -72,9 +76,7 @@ impl Actions {
     async fn follow(self, mut pushes: tokio::sync::broadcast::Receiver<super::git::Push>) {
         for repository in self.0.git.repositories() {
             let branch = self.0.git.default_branch(&repository).unwrap_or_default();
-            if let Ok(sha) = self.0.git.resolve(&repository, &branch) {
-                self.on_push(&repository, (&branch, &sha), "tiphys");
-            }
+            self.remember(&repository, &branch);
         }
         loop {
             match pushes.recv().await {
@@ -132,24 +134,37 @@ impl Actions {
             .collect())
     }
 
+    /// Makes a run with the next number of its workflow.
+    fn new_run(
+        &self,
+        id: u64,
+        repository: &str,
+        definition: Definition,
+        occasion: Occasion,
+    ) -> Run {
+        let known = self.read();
+        let earlier = known
+            .values()
+            .filter(|run| run.repository == repository && run.path == definition.path);
+        let number = earlier.map(|run| run.number).max().unwrap_or(0) + 1;
+        let mut run = Run::new((id, number), repository, definition, occasion);
+        for job in &mut run.jobs {
+            job.id = self.new_id();
+        }
+        run
+    }
+
     /// Begins a run; returns its id.
     fn begin(&self, repository: &str, definition: Definition, occasion: Occasion) -> u64 {
         let id = self.new_id();
         let commit = self.0.git.commit(repository, &occasion.sha).ok();
+        let mut run = self.new_run(id, repository, definition, occasion);
+        run.commit = commit;
+        run.created = self.0.clock.now();
+        run.updated = run.created;
+        run.started = run.created;
         {
             let mut runs = self.write();
-            let earlier = runs
-                .values()
-                .filter(|run| run.repository == repository && run.path == definition.path);
-            let number = earlier.map(|run| run.number).max().unwrap_or(0) + 1;
-            let mut run = Run::new((id, number), repository, definition, occasion);
-            run.commit = commit;
-            run.created = self.0.clock.now();
-            run.updated = run.created;
-            run.started = run.created;
-            for job in &mut run.jobs {
-                job.id = self.new_id();
-            }
             runs.insert(id, run);
             while runs.len() > MOST_RUNS {
                 runs.pop_first();

@@ -22,6 +22,7 @@ mod config_keymaps;
 mod definitions;
 mod engine_bed;
 mod engine_faults;
+mod engine_github;
 mod engine_metrics;
 mod engine_platforms;
 mod engine_registries;

@@ -123,6 +123,10 @@ pub(crate) fn answer(what: &Fetch) -> Result<Answer, Finding> {
         Fetch::Access { .. } => Ok(Answer::Access(Vec::new())),
         Fetch::Contexts => Ok(Answer::Contexts(contexts())),
         Fetch::Kinds => Ok(Answer::Kinds(kinds())),
+        Fetch::GitHub => Ok(Answer::Text {
+            title: "GitHub".into(),
+            lines: lines("github/api answers"),
+        }),
         Fetch::Template { object } => Ok(Answer::Template(Box::new(runs::template(object)))),
         Fetch::Query { .. }
         | Fetch::Values { .. }

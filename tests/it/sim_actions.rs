@@ -170,7 +170,8 @@ impl Bed {
     }
 
     async fn get(&self, path: &str) -> Value {
-        let (_, body) = self.ask(Method::GET, path, None).await;
+        // Without a token only sixty requests an hour are answered.
+        let (_, body) = self.ask(Method::GET, path, Some(&self.token)).await;
         serde_json::from_slice(&body).unwrap_or_default()
     }
 

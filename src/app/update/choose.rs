@@ -287,10 +287,11 @@ fn suits_runs(state: &State, command: Command) -> Option<bool> {
                 || runs_are(state, |system| system == System::Workflows)
         }
         Command::Submit => runs::chosen_template(state).is_some(),
-        Command::ResumeRun | Command::SuspendRun | Command::RetryRun | Command::StopRun => {
+        Command::ResumeRun | Command::SuspendRun | Command::StopRun => {
             runs_are(state, |system| system == System::Workflows)
         }
-        Command::CancelRun => runs_are(state, |system| system == System::Tekton),
+        Command::RetryRun => runs_are(state, |system| system != System::Tekton),
+        Command::CancelRun => runs_are(state, |system| system != System::Workflows),
         Command::Resubmit => runs_are(state, |_| true),
         Command::TriggerCron | Command::SwitchCron => !runs::chosen_crons(state).is_empty(),
         Command::TestEvent => runs::chosen_source(state).is_some(),

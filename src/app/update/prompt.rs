@@ -21,6 +21,7 @@ use crate::app::viewports::cycled;
 use crate::app::words::nearest;
 use crate::domain::kind::KINDS;
 use crate::domain::object::{GroupKind, Text};
+use crate::domain::pipeline::System;
 use crate::engine::protocol::Scope;
 use tui_input::Input;
 
@@ -325,7 +326,12 @@ fn look_at(
     let of_application = matches!(command, Command::Diff | Command::History);
     let parts: Vec<&str> = target.split('/').collect();
     let kind = |word: &str| navigate::kind_named(state, word).ok_or_else(|| unknown(state, word));
+    let repository = parts.get(1..3).map(|two| two.join("/"));
     let (kind, namespace, name) = match *parts.as_slice() {
+        // The namespace of a run of Actions is its repository.
+        [word, _, _, name] if kind(word)? == System::Actions.kind() => {
+            (System::Actions.kind(), repository.as_deref(), name)
+        }
         [word, namespace, name] => (kind(word)?, Some(namespace), name),
         [word, name] if !of_application && navigate::kind_named(state, word).is_some() => {
             (kind(word)?, None, name)

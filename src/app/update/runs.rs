@@ -65,7 +65,7 @@ pub(super) fn chosen_template(state: &State) -> Option<Subject> {
     direct.or_else(|| {
         let run = chosen_runs(state).into_iter().next()?;
         let template = run_row(state, &run.object)?.template.clone()?;
-        Some(Subject {
+        is_template(&template.kind).then_some(Subject {
             uid: None,
             object: template,
         })
@@ -167,9 +167,18 @@ pub(super) fn objection(state: &State, object: &ObjectRef, verb: &Verb) -> Optio
     let name = object.path();
     let workflow = row.system == System::Workflows;
     let over = row.phase.is_over();
+    let actions = row.system == System::Actions;
     let reason = match verb {
-        RunVerb::Suspend | RunVerb::Resume { .. } | RunVerb::Retry if !workflow => {
-            "is no Workflow; runs of Tekton are cancelled and run again"
+        RunVerb::Retry if actions && !over => "still runs",
+        RunVerb::Resubmit if actions && !over => "still runs; GitHub runs it again in place",
+        RunVerb::Cancel(CancelWay::RunFinally | CancelWay::LetTasksEnd) if actions => {
+            "has no final tasks; cancel it at once"
+        }
+        RunVerb::Retry if row.system == System::Tekton => {
+            "is a run of Tekton; run it again as a whole"
+        }
+        RunVerb::Suspend | RunVerb::Resume { .. } if !workflow => {
+            "is no Workflow; other runs are cancelled and run again"
         }
         RunVerb::Stop | RunVerb::Terminate if !workflow => "is no Workflow; cancel it",
         RunVerb::Cancel(_) if workflow => "is a Workflow; stop or terminate it",
@@ -201,7 +210,16 @@ pub(super) fn form_of(state: &State, command: Command) -> Option<(Form, Vec<Subj
             let on = !rows.all(|row| row.suspended);
             (worded(RunVerb::SuspendCron { on }), chosen)
         }
-        Command::CancelRun => (Form::Cancel, chosen_runs(state)),
+        Command::CancelRun => {
+            let chosen = chosen_runs(state);
+            let of_actions = |one: &Subject| one.object.kind == System::Actions.kind();
+            let form = if chosen.iter().all(of_actions) {
+                worded(RunVerb::Cancel(CancelWay::Now))
+            } else {
+                Form::Cancel
+            };
+            (form, chosen)
+        }
         Command::Terminate => (worded(RunVerb::Terminate), chosen_runs(state)),
         Command::ResumeRun => resume_form(state),
         Command::TestEvent => {

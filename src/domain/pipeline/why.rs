@@ -44,7 +44,9 @@ fn ended_badly(row: &RunRow) -> Finding {
         (Phase::Cancelled, _) => "resubmit it when it is wanted again",
         (_, System::Workflows) => "look at the failing step's log; then retry or resubmit it",
         (_, System::Tekton) => "look at the failing task's log; then run it again",
-        (_, System::Actions) => "look at the failing job's log",
+        (_, System::Actions) => {
+            "look at the failing job's log; then retry its failed jobs or rerun it"
+        }
     };
     Finding::new(Severity::Error, sentence).with_hint(hint)
 }
@@ -140,6 +142,9 @@ fn unseen_nodes(row: &RunRow) -> Option<Finding> {
 
 /// Returns what will happen after an intent, one sentence a line.
 pub fn forecast(row: Option<&RunRow>, detail: Option<&RunDetail>, verb: &RunVerb) -> Vec<String> {
+    if let Some(line) = of_actions(row, verb) {
+        return vec![line.to_owned()];
+    }
     let mut lines = match verb {
         RunVerb::Submit { parameters, .. } => vec![submit(parameters)],
         RunVerb::Suspend => vec![
@@ -197,6 +202,29 @@ pub fn forecast(row: Option<&RunRow>, detail: Option<&RunDetail>, verb: &RunVerb
         lines.push(format!("{done} of {total} steps are done."));
     }
     lines
+}
+
+/// What GitHub does differently.
+fn of_actions(row: Option<&RunRow>, verb: &RunVerb) -> Option<&'static str> {
+    let _of_actions = row.filter(|row| row.system == System::Actions)?;
+    match verb {
+        RunVerb::Cancel(_) => Some("Its jobs are cancelled; steps with `if: always()` still run."),
+        RunVerb::Resubmit => {
+            Some("All its jobs run again as a new attempt of the same run, on the same commit.")
+        }
+        RunVerb::Retry => Some(
+            "Jobs that failed run again, and those that need them, as a new attempt of the same run.",
+        ),
+        RunVerb::Submit { .. }
+        | RunVerb::Suspend
+        | RunVerb::Resume { .. }
+        | RunVerb::Stop
+        | RunVerb::Terminate
+        | RunVerb::SuspendCron { .. }
+        | RunVerb::TriggerCron
+        | RunVerb::TestEvent { .. }
+        | RunVerb::Replay { .. } => None,
+    }
 }
 
 fn submit(parameters: &[(Text, Text)]) -> String {

@@ -48,6 +48,8 @@ pub(super) enum Expectation {
     AnalysisOver,
     /// A run did what was asked of it; with `TriggerCron`, it has begun.
     Run(RunVerb),
+    /// A run of Actions is at this attempt.
+    Attempt(i64),
 }
 
 /// What one look at the object says.
@@ -72,6 +74,7 @@ impl Expectation {
             Self::Steered(..) => String::from("the controller to act on it"),
             Self::AnalysisOver => String::from("the analysis to end"),
             Self::Run(verb) => runs::what(verb).to_owned(),
+            Self::Attempt(number) => format!("attempt {number} to begin"),
         }
     }
 
@@ -116,6 +119,12 @@ impl Expectation {
                 })
             }
             Self::Run(verb) => runs::look(verb, object),
+            Self::Attempt(number) => {
+                let attempt = object.at(&["run_attempt"]).and_then(Node::integer);
+                seen_if(attempt >= Some(*number), || {
+                    format!("attempt {number} has begun")
+                })
+            }
             Self::Written(before) => {
                 let version = text(object, &["metadata", "resourceVersion"]);
                 seen_if(version != before, || {
@@ -326,8 +335,7 @@ async fn one_watch(
     expects: &Expectation,
     first_uid: &mut Option<String>,
 ) -> Result<Look, Fault> {
-    let resource = session.resource(&target.kind).await?;
-    let object = match session.send_json(Call::get(resource.object(target))).await {
+    let object = match session.object(target).await {
         Ok(object) => object,
         Err(Fault::NotFound(_)) => return Ok(gone(expects)),
         Err(fault) => return Err(fault),
@@ -340,6 +348,11 @@ async fn one_watch(
     if !matches!(look, Look::NotYet) {
         return Ok(look);
     }
+    if crate::engine::github::has(&target.kind) {
+        // Nothing can be watched there; whoever called looks again in a moment.
+        return Ok(Look::NotYet);
+    }
+    let resource = session.resource(&target.kind).await?;
     let version = text(&object, &["metadata", "resourceVersion"]);
     follow(session, (&resource, target), expects, version).await
 }

@@ -5,12 +5,13 @@
 //! are refused, because they are not in the object (Argo Workflows `workflow/util/util.go`).
 
 mod bodies;
+mod github;
 mod nodes;
 
 use super::observe::Expectation;
 use super::{Accepted, Errand, TRIES, conflict_pause, text};
 use crate::api::convert::run_template::run_template;
-use crate::api::convert::{tekton, workflow};
+use crate::api::convert::{actions, tekton, workflow};
 use crate::domain::event_flow::{EventSource, event_source_kind};
 use crate::domain::finding::Finding;
 use crate::domain::node::Node;
@@ -47,6 +48,9 @@ impl Refusal {
 impl Errand {
     /// Carries out what is asked of a run or of what makes runs.
     pub(super) async fn change_run(&self, verb: &RunVerb) -> Result<Accepted, Finding> {
+        if self.intent.target.kind == System::Actions.kind() {
+            return self.change_github_run(verb).await;
+        }
         match verb {
             RunVerb::Submit {
                 parameters,
@@ -115,11 +119,15 @@ impl Errand {
     }
 
     fn row(&self, live: &Value) -> RunRow {
-        let kind = &self.intent.target.kind;
-        if *kind == workflow::workflow_kind() {
-            workflow::run_row(live, &self.session.cluster)
-        } else {
-            tekton::run_row(live, &self.session.cluster, kind)
+        let target = &self.intent.target;
+        let cluster = &self.session.cluster;
+        match System::of_kind(&target.kind) {
+            Some(System::Workflows) => workflow::run_row(live, cluster),
+            Some(System::Actions) => {
+                let repository = target.namespace.as_deref().unwrap_or_default();
+                actions::run_row(live, None, cluster, repository)
+            }
+            Some(System::Tekton) | None => tekton::run_row(live, cluster, &target.kind),
         }
     }
 

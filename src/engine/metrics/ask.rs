@@ -170,7 +170,7 @@ fn data_of(answer: &Answer, notes: &mut Vec<Text>) -> Result<Value, Trouble> {
 /// A proxy on the way answers HTML; Prometheus itself answers plain text for an unknown path.
 fn not_json(server: Server, answer: &Answer) -> Trouble {
     let fault = match answer.code {
-        200..300 if answer.content_type.contains("html") => Fault::Unreadable(String::from(
+        200..300 if answer.content_type().contains("html") => Fault::Unreadable(String::from(
             "the answer is a web page, not data; a login page, perhaps",
         )),
         200..300 => Fault::Unreadable(String::from("the answer is not JSON")),
@@ -371,11 +371,10 @@ mod tests {
     use super::*;
 
     fn refused(code: u16, content_type: &str, body: &str) -> QueryError {
-        let answer = Answer {
-            code,
-            content_type: content_type.to_owned(),
-            body: body.to_owned().into(),
-        };
+        let mut headers = http::HeaderMap::new();
+        let content_type = content_type.parse().expect("a header");
+        let _none = headers.insert(http::header::CONTENT_TYPE, content_type);
+        let answer = Answer::new(code, headers, body.to_owned().into());
         let trouble = data_of(&answer, &mut Vec::new()).expect_err("a refusal");
         trouble.into_error()
     }

@@ -10,16 +10,14 @@ use crate::domain::globs;
 use crate::domain::servers::{Login, MetricsOptions, without_user};
 use crate::engine::facts::{items, number, text};
 use crate::engine::fault::Fault;
+use crate::engine::outside::{ask, headers, http_client, service_proxy};
 use crate::engine::session::Session;
 use crate::engine::transport::{Answer, Call, exchange, segment};
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, Method, header};
 use serde_json::Value;
-use std::time::Duration;
 
 /// Longer queries are sent in the body: proxies refuse long lines.
 const LINE: usize = 1_500;
-const TIMEOUT: Duration = Duration::from_secs(35);
 
 /// A server that can be asked.
 #[derive(Debug)]
@@ -82,7 +80,7 @@ impl Endpoint {
                 headers,
             } => {
                 let request = request(http, format!("{base}{path}"), question);
-                by_url(request.headers(headers.clone())).await
+                ask(request.headers(headers.clone())).await
             }
         }
     }
@@ -146,38 +144,6 @@ fn request(http: &reqwest::Client, url: String, question: Question<'_>) -> reqwe
     }
 }
 
-async fn by_url(request: reqwest::RequestBuilder) -> Result<Answer, Fault> {
-    let unreachable = |error: reqwest::Error| Fault::Unreachable(causes(&error.without_url()));
-    let response = request.send().await.map_err(unreachable)?;
-    let code = response.status().as_u16();
-    let content_type = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
-    let body: Bytes = response.bytes().await.map_err(unreachable)?;
-    Ok(Answer {
-        code,
-        content_type,
-        body,
-    })
-}
-
-/// The error and what caused it, without the address, which may carry a password.
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let more = cause.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        next = cause.source();
-    }
-    text
-}
-
 fn by_address(address: &str, login: &Login) -> Result<Endpoint, Fault> {
     if !address.contains("://") {
         let (namespace, service) = address.split_once('/').ok_or_else(|| {
@@ -187,14 +153,11 @@ fn by_address(address: &str, login: &Login) -> Result<Endpoint, Fault> {
         })?;
         return Ok(proxied(namespace, service));
     }
-    let refused = |what: &str, error: &dyn std::fmt::Display| {
-        Fault::Refused(format!("{what} cannot be used: {error}"))
-    };
     Ok(Endpoint {
         route: Route::Url {
             http: http_client(login)?,
             base: address.trim_end_matches('/').to_owned(),
-            headers: headers(login).map_err(|error| refused("a header", &error))?,
+            headers: headers(login)?,
         },
         name: without_user(address),
     })
@@ -202,61 +165,9 @@ fn by_address(address: &str, login: &Login) -> Result<Endpoint, Fault> {
 
 fn proxied(namespace: &str, service: &str) -> Endpoint {
     Endpoint {
-        route: Route::Proxy(format!(
-            "/api/v1/namespaces/{}/services/{}/proxy",
-            segment(namespace),
-            segment(service)
-        )),
+        route: Route::Proxy(service_proxy(namespace, service)),
         name: format!("{namespace}/{service}"),
     }
-}
-
-fn http_client(login: &Login) -> Result<reqwest::Client, Fault> {
-    // Somebody may have chosen one already: theirs is as good.
-    let _chosen = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder().timeout(TIMEOUT);
-    let read = |path: &std::path::Path| {
-        std::fs::read(path)
-            .map_err(|error| Fault::Refused(format!("cannot read `{}`: {error}", path.display())))
-    };
-    let refused =
-        |error: reqwest::Error| Fault::Refused(format!("the login cannot be used: {error}"));
-    if let Some(path) = &login.certificate_authority {
-        let certificates = reqwest::Certificate::from_pem_bundle(&read(path)?).map_err(refused)?;
-        builder = builder.tls_certs_merge(certificates);
-    }
-    if let Some(path) = &login.client_certificate {
-        let mut pem = read(path)?;
-        if let Some(key) = &login.client_key {
-            pem.push(b'\n');
-            pem.extend(read(key)?);
-        }
-        builder = builder.identity(reqwest::Identity::from_pem(&pem).map_err(refused)?);
-    }
-    builder.build().map_err(refused)
-}
-
-fn headers(login: &Login) -> Result<HeaderMap, http::Error> {
-    let mut headers = HeaderMap::new();
-    let mut secret = |name: HeaderName, text: &str| -> Result<(), http::Error> {
-        let mut value = HeaderValue::from_str(text)?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
-        Ok(())
-    };
-    if let Some(token) = &login.bearer_token {
-        let text = format!("Bearer {}", token.reveal());
-        secret(header::AUTHORIZATION, &text)?;
-    } else if let Some(user) = &login.username {
-        use base64::Engine as _;
-        let password = login.password.as_ref().map_or("", |secret| secret.reveal());
-        let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-        secret(header::AUTHORIZATION, &format!("Basic {pair}"))?;
-    }
-    for (name, value) in &login.headers {
-        secret(name.parse::<HeaderName>()?, value.reveal())?;
-    }
-    Ok(headers)
 }
 
 /// Services that the usual installations make, `NAMESPACE/NAME`.

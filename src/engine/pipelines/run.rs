@@ -327,6 +327,13 @@ pub(in crate::engine) async fn why(
     object: &ObjectRef,
     live: &Value,
 ) -> Vec<crate::domain::finding::Finding> {
+    if crate::engine::github::has(&object.kind) {
+        let detail = crate::engine::github::detail(session, object).await;
+        return match detail {
+            Ok(detail) => why_run(&detail, session.now()),
+            Err(fault) => vec![fault.into_finding("cannot read its jobs")],
+        };
+    }
     let detail = read(session, object, live).await;
     why_run(&detail, session.now())
 }

@@ -1,18 +1,23 @@
 //! A subset of GitHub's REST API (`docs.github.com/en/rest/actions`): runs, jobs, logs, workflows,
-//! cancel, rerun, dispatch.
+//! cancel, rerun, dispatch, delete, and what a reader of them needs besides: the repositories, the
+//! workflow files, the limit.
 //!
 //! Reading is open, as for a public repository; changes need the token.
 
+pub(super) mod guard;
 mod shape;
 
 use super::record::{Occasion, Run, workflow_id};
 use super::{Actions, FOLDER};
-use axum::extract::{OriginalUri, Path, State};
+use axum::extract::{OriginalUri, Path, Request, State};
+use axum::middleware::{from_fn_with_state, map_request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use base64::Engine as _;
 use chrono::SecondsFormat;
-use http::{HeaderMap, StatusCode, Uri};
+use http::header::{AUTHORIZATION, LINK};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -25,15 +30,32 @@ pub fn router(actions: Actions) -> Router {
         .route(&at("/workflows"), get(workflows))
         .route(&at("/workflows/{id}/dispatches"), post(dispatch))
         .route(&at("/runs"), get(runs))
-        .route(&at("/runs/{id}"), get(run))
+        .route(&at("/runs/{id}"), get(run).delete(delete))
         .route(&at("/runs/{id}/jobs"), get(jobs))
         .route(&at("/runs/{id}/cancel"), post(cancel))
         .route(&at("/runs/{id}/rerun"), post(rerun))
         .route(&at("/runs/{id}/rerun-failed-jobs"), post(rerun_failed))
         .route(&at("/jobs/{id}"), get(job))
         .route(&at("/jobs/{id}/logs"), get(logs))
+        .route("/repos/{owner}/{name}/contents/{*path}", get(contents))
+        .route("/user/repos", get(repositories))
+        .route("/rate_limit", get(async || Json(json!({}))))
         .fallback(async || refuse(StatusCode::NOT_FOUND, "Not Found"))
+        .layer(from_fn_with_state(actions.clone(), guard::keep))
         .with_state(actions)
+}
+
+/// Serves the runs inside the cluster, for people whom the API server let in: changes need no
+/// token there.
+pub fn cluster_router(actions: Actions) -> Router {
+    let login = HeaderValue::from_str(&format!("Bearer {}", actions.token())).ok();
+    router(actions).layer(map_request(move |mut request: Request| {
+        let login = login.clone();
+        if let Some(login) = login {
+            request.headers_mut().insert(AUTHORIZATION, login);
+        }
+        async move { request }
+    }))
 }
 
 fn refuse(status: StatusCode, message: &str) -> Response {
@@ -58,16 +80,80 @@ fn asked(uri: &Uri, name: &str) -> Option<String> {
 }
 
 /// Returns one page of a list, with how many there are in all.
-fn page(uri: &Uri, field: &str, all: Vec<Value>) -> Json<Value> {
+fn page(uri: &Uri, field: &str, all: Vec<Value>) -> Response {
     let number = |name: &str, usual: usize| {
         let given = asked(uri, name).and_then(|text| text.parse().ok());
         given.unwrap_or(usual).max(1)
     };
     let size = number("per_page", 30).min(100);
     let total = all.len();
-    let skipped = (number("page", 1) - 1) * size;
+    let number = number("page", 1);
+    let skipped = (number - 1) * size;
     let page: Vec<Value> = all.into_iter().skip(skipped).take(size).collect();
-    Json(json!({"total_count": total, field: page}))
+    let has_more = skipped + page.len() < total;
+    let mut answer = Json(json!({"total_count": total, field: page})).into_response();
+    if has_more {
+        let next = number + 1;
+        let link = format!("<{}?per_page={size}&page={next}>; rel=\"next\"", uri.path());
+        if let Ok(link) = HeaderValue::from_str(&link) {
+            answer.headers_mut().insert(LINK, link);
+        }
+    }
+    answer
+}
+
+/// Returns the repositories, those whose newest run is youngest first.
+async fn repositories(State(actions): State<Actions>) -> Json<Value> {
+    let known = actions.read();
+    let mut all = actions.0.git.repositories();
+    all.sort_by_key(|name| {
+        let runs = known.values().filter(|run| run.repository == *name);
+        std::cmp::Reverse(runs.map(|run| run.created).max())
+    });
+    let shapes = all.iter().map(|full_name| {
+        let name = full_name.rsplit('/').next();
+        json!({"name": name, "full_name": full_name, "private": false})
+    });
+    Json(shapes.collect())
+}
+
+/// Returns a file of a commit, as far as readers of runs need it.
+async fn contents(
+    State(actions): State<Actions>,
+    Path((owner, name, path)): Path<(String, String, String)>,
+    OriginalUri(uri): OriginalUri,
+) -> Response {
+    let repository = format!("{owner}/{name}");
+    let git = &actions.0.git;
+    let revision = asked(&uri, "ref").unwrap_or_else(|| "HEAD".to_owned());
+    let sha = git.resolve(&repository, &revision);
+    let tree = sha.and_then(|sha| git.tree(&repository, &sha));
+    let Some(bytes) = tree.ok().and_then(|tree| tree.read(&path)) else {
+        return missing();
+    };
+    let content = base64::engine::general_purpose::STANDARD.encode(&bytes);
+    let body = json!({
+        "type": "file", "encoding": "base64", "path": path, "size": bytes.len(),
+        "name": path.rsplit('/').next(), "content": content,
+    });
+    Json(body).into_response()
+}
+
+async fn delete(State(actions): State<Actions>, headers: HeaderMap, at: At) -> Response {
+    if let Err(refusal) = guard(&actions, &headers) {
+        return *refusal;
+    }
+    match look(&actions, &at, |run| (run.id, run.conclusion())) {
+        None => missing(),
+        Some((_, None)) => refuse(
+            StatusCode::FORBIDDEN,
+            "Could not delete the workflow run while it is in progress.",
+        ),
+        Some((id, Some(_))) => {
+            actions.write().remove(&id);
+            StatusCode::NO_CONTENT.into_response()
+        }
+    }
 }
 
 async fn workflows(
@@ -85,7 +171,7 @@ async fn workflows(
         .iter()
         .map(|one| shape::workflow(&repository, &one.path, &one.name))
         .collect();
-    page(&uri, "workflows", all).into_response()
+    page(&uri, "workflows", all)
 }
 
 async fn runs(
@@ -112,7 +198,7 @@ async fn runs(
     };
     let known = actions.read();
     let all = known.values().rev().filter(fits).map(shape::run).collect();
-    page(&uri, "workflow_runs", all).into_response()
+    page(&uri, "workflow_runs", all)
 }
 
 type At = Path<(String, String, u64)>;
@@ -136,7 +222,7 @@ async fn jobs(State(actions): State<Actions>, at: At, OriginalUri(uri): Original
     let all = look(&actions, &at, |run| {
         run.jobs.iter().map(|job| shape::job(run, job)).collect()
     });
-    all.map_or_else(missing, |all| page(&uri, "jobs", all).into_response())
+    all.map_or_else(missing, |all| page(&uri, "jobs", all))
 }
 
 /// Looks at a job of the repository that is asked for.
@@ -169,7 +255,7 @@ async fn logs(State(actions): State<Actions>, at: At) -> Response {
 
 /// Refuses who may not change anything.
 fn guard(actions: &Actions, headers: &HeaderMap) -> Result<(), Box<Response>> {
-    let given = headers.get(http::header::AUTHORIZATION);
+    let given = headers.get(AUTHORIZATION);
     let given = given.and_then(|value| value.to_str().ok());
     let token = actions.token();
     let is_known = |given: &str| {

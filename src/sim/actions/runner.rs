@@ -109,13 +109,24 @@ async fn run_job(actions: Actions, id: u64, index: usize) {
     });
 }
 
+/// Waits while a step works; a cancelled run ends its steps within a second.
+async fn work(actions: &Actions, id: u64, mut left: f64) {
+    while left > 0.0 {
+        pause(actions, left.min(1.0)).await;
+        left -= 1.0;
+        if actions.read().get(&id).is_none_or(|run| run.is_cancelled) {
+            return;
+        }
+    }
+}
+
 async fn pause(actions: &Actions, span: f64) {
     let span = seconds(span).to_std().unwrap_or_default();
     actions.0.clock.sleep(span).await;
 }
 
 /// Returns what names stand for when a job begins.
-fn names(run: &Run, index: usize) -> Names {
+pub(super) fn names(run: &Run, index: usize) -> Names {
     let occasion = &run.occasion;
     let mut names = Names::new();
     let (owner, _) = run.repository.split_once('/').unwrap_or(("", ""));
@@ -199,8 +210,29 @@ async fn run_step(
         Some(Err(end)) => return end,
         None => return Conclusion::Cancelled,
     };
+    let mut behaviour = behaviour_of(actions, (&plan, &image, &job), names, rng);
+    work(actions, id, behaviour.seconds).await;
+    let doer = Doer {
+        namespace: "github".to_owned(),
+        pod: format!("run-{id}"),
+        container: job,
+    };
+    let code = carry_out(actions, &mut behaviour, doer).await;
+    for (name, value) in &behaviour.outputs {
+        names.insert(format!("steps.{}.outputs.{name}", plan.id), value.clone());
+    }
+    finish(actions, at, (code, plan.continue_on_error), behaviour.lines)
+}
+
+/// Returns what a step does: as it is declared, as a well-known one does, or as its script says.
+pub(super) fn behaviour_of(
+    actions: &Actions,
+    (plan, image, job): (&StepPlan, &str, &str),
+    names: &Names,
+    rng: &mut Rng,
+) -> Behaviour {
     let note = StepNote {
-        template: job.clone(),
+        template: job.to_owned(),
         step: plan.name.clone(),
         parameters: parameters(names),
         ..StepNote::default()
@@ -212,7 +244,7 @@ async fn run_step(
         uses => vec![uses.to_owned()],
     };
     let step = Step {
-        image: &image,
+        image,
         words,
         environment: fill_all(&plan.env, names),
         files: BTreeMap::new(),
@@ -224,17 +256,7 @@ async fn run_step(
         .or_else(|| known(&plan.uses, &with, names, rng))
         .unwrap_or_else(|| steps.usual(&step, rng));
     behaviour.seconds = behaviour.seconds.clamp(0.1, 21_600.0);
-    pause(actions, behaviour.seconds).await;
-    let doer = Doer {
-        namespace: "github".to_owned(),
-        pod: format!("run-{id}"),
-        container: job,
-    };
-    let code = carry_out(actions, &mut behaviour, doer).await;
-    for (name, value) in &behaviour.outputs {
-        names.insert(format!("steps.{}.outputs.{name}", plan.id), value.clone());
-    }
-    finish(actions, at, (code, plan.continue_on_error), behaviour.lines)
+    behaviour
 }
 
 /// Returns what declared texts may name: `{sha}`, `{run_number}`, and the environment.

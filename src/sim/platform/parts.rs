@@ -64,7 +64,10 @@ pub(super) async fn start(ground: &Ground<'_>, root_ca: String) -> Result<Parts,
     let effects = Arc::new(effects);
     let steps = Steps::new(ground.options.scenario.steps.clone(), effects);
     let actions = Actions::start(runtime, ground.git, steps.clone());
-    server.add_service_backend("github", "api", actions::router(actions.clone()));
+    if ground.starts(Component::Actions) {
+        objects::create_part(&server.client("tiphys:scenario"), "actions.yaml").await?;
+        server.add_service_backend("github", "api", actions::cluster_router(actions.clone()));
+    }
     if ground.starts(Component::Workloads) {
         let options = KubeletOptions {
             nodes: NodeShape::three_workers(),

@@ -30,10 +30,12 @@ pub enum Component {
     Events,
     /// Harbor with its registry, in the namespace `harbor`.
     Harbor,
+    /// GitHub's API for runs of Actions, as the service `github/api`.
+    Actions,
 }
 
 impl Component {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Workloads,
         Self::ArgoCd,
         Self::Rollouts,
@@ -43,6 +45,7 @@ impl Component {
         Self::Workflows,
         Self::Events,
         Self::Harbor,
+        Self::Actions,
     ];
 
     /// The word in `starts`.
@@ -57,6 +60,7 @@ impl Component {
             Self::Workflows => "workflows",
             Self::Events => "events",
             Self::Harbor => "harbor",
+            Self::Actions => "actions",
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::app::screens::Screen;
 use crate::app::state::{SourceName, State};
 use crate::domain::age::age_text;
 use crate::domain::image::is_of_registries;
+use crate::domain::pipeline::System;
 use crate::domain::status::Freshness;
 use crate::ui::canvas::{Canvas, Span, span, width_of};
 use crate::ui::glyph;
@@ -133,6 +134,11 @@ fn push_metrics(spans: &mut Vec<Span<'_>>, state: &State) {
         push_source(spans, "prom", freshness, now);
     }
     push_registries(spans, state);
+    if let Some(freshness) = state.link.freshness_at(&SourceName::GitHub)
+        && matches!(state.screen(), Screen::Run(screen) if System::of_kind(&screen.object.kind) == Some(System::Actions))
+    {
+        push_source(spans, "github", freshness, now);
+    }
     if let Some(freshness) = state.link.freshness_at(&SourceName::Alertmanager)
         && matches!(state.screen(), Screen::Alerts(_))
     {

@@ -1,10 +1,10 @@
 //! What a run shows of an intent.
 
 use super::{Look, refusal, seen_if};
-use crate::api::convert::{tekton, workflow};
+use crate::api::convert::{actions, tekton, workflow};
 use crate::domain::node::Node;
 use crate::domain::object::{Cluster, GroupKind};
-use crate::domain::pipeline::{Phase, RunRow, RunVerb};
+use crate::domain::pipeline::{Phase, RunRow, RunVerb, System};
 use serde_json::Value;
 
 /// Says what is being waited for.
@@ -26,10 +26,10 @@ fn row(object: &Value) -> RunRow {
         .split_once('/')
         .map_or("", |(group, _)| group);
     let kind = GroupKind::new(group, text("kind"));
-    if kind == workflow::workflow_kind() {
-        workflow::run_row(object, &cluster)
-    } else {
-        tekton::run_row(object, &cluster, &kind)
+    match System::of_kind(&kind) {
+        Some(System::Workflows) => workflow::run_row(object, &cluster),
+        Some(System::Actions) => actions::run_row(object, None, &cluster, ""),
+        Some(System::Tekton) | None => tekton::run_row(object, &cluster, &kind),
     }
 }
 

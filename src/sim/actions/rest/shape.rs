@@ -83,8 +83,6 @@ pub(super) fn job(run: &Run, job: &Job) -> Value {
         "labels": [job.plan.runs_on],
         "runner_name": has_runner.then(|| format!("GitHub Actions {}", job.id % 100)),
         "steps": steps.map(|(index, step)| step_shape(index, step)).collect::<Vec<_>>(),
-        // Not GitHub's: which jobs come before this one.
-        "needs": job.plan.needs,
     })
 }
 
