@@ -12,6 +12,7 @@ use crate::domain::pipeline::graph::RunGraph;
 use crate::domain::pipeline::tree::{RunTree, TreeLine};
 use crate::domain::pipeline::{NodeKind, Phase, RunDetail, RunNode};
 use crate::engine::protocol::Ticket;
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -48,7 +49,8 @@ pub struct RunScreen {
     turned: HashSet<Text>,
     tree: RunTree,
     rows: Vec<TreeLine>,
-    graph: RunGraph,
+    /// Laid out when it is first looked at: that takes as long as ten frames.
+    graph: OnceCell<RunGraph>,
 }
 
 /// The log beside the tree.
@@ -77,7 +79,7 @@ impl RunScreen {
             turned: HashSet::new(),
             tree: RunTree::default(),
             rows: Vec::new(),
-            graph: RunGraph::default(),
+            graph: OnceCell::new(),
         }
     }
 
@@ -93,7 +95,8 @@ impl RunScreen {
 
     /// Returns the laid out graph.
     pub fn graph(&self) -> &RunGraph {
-        &self.graph
+        let lay_out = || self.run().map(RunGraph::of).unwrap_or_default();
+        self.graph.get_or_init(lay_out)
     }
 
     /// Returns the run when it is there.
@@ -136,7 +139,7 @@ impl RunScreen {
         self.detail = Loaded::Ready(detail);
         let nodes = self.run().map(|run| &*run.nodes).unwrap_or_default();
         self.tree = RunTree::of(nodes);
-        self.graph = self.run().map(RunGraph::of).unwrap_or_default();
+        self.graph = OnceCell::new();
         if !self.moved {
             self.cursor = self.run().and_then(of_interest).or(self.cursor.take());
         }
@@ -192,7 +195,7 @@ impl RunScreen {
     pub(in crate::app) fn move_in_graph(&mut self, step: (isize, isize)) {
         self.moved = true;
         let first = || {
-            let cells = self.graph.columns.first()?;
+            let cells = self.graph().columns.first()?;
             cells.iter().find_map(|cell| match cell {
                 crate::domain::pipeline::graph::Cell::Node(node) => Some(*node),
                 crate::domain::pipeline::graph::Cell::Passing => None,
@@ -200,9 +203,9 @@ impl RunScreen {
         };
         let here = self
             .current_index()
-            .filter(|at| self.graph.place_of(*at).is_some());
+            .filter(|at| self.graph().place_of(*at).is_some());
         let next = match here {
-            Some(here) => self.graph.neighbour(here, step),
+            Some(here) => self.graph().neighbour(here, step),
             None => first(),
         };
         self.point_at(next);
@@ -231,7 +234,7 @@ impl RunScreen {
                 let here = self.current_index();
                 self.view = RunView::Graph;
                 let nodes = self.run().map(|run| &*run.nodes).unwrap_or_default();
-                let stand_in = here.and_then(|at| self.graph.stand_in(at, nodes));
+                let stand_in = here.and_then(|at| self.graph().stand_in(at, nodes));
                 match stand_in {
                     Some(_) => self.point_at(stand_in),
                     None => self.move_in_graph((0, 0)),

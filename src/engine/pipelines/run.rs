@@ -135,7 +135,7 @@ impl Picture {
 
     fn values(&self, target: Target, kind: GroupKind, part: Part) -> AbortOnDropHandle<()> {
         let cluster = self.session.cluster.clone();
-        let projection = Typed::new(cluster, kind, |value, _| value.clone());
+        let projection = Typed::owned(cluster, kind, |value, _| value);
         let wrap = move |_: &Typed<Value>, batch| match part {
             Part::Itself => Change::Itself(batch),
             Part::Tasks | Part::Pods => Change::Tasks(batch),

@@ -6,7 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Makes a row of an object.
-type Read<R> = Box<dyn Fn(&Value, &Cluster) -> R + Send + Sync>;
+type Read<R> = Box<dyn Fn(Value, &Cluster) -> R + Send + Sync>;
 
 /// Reads every object as a whole and makes a row of it.
 pub(in crate::engine) struct Typed<R> {
@@ -20,6 +20,15 @@ impl<R> Typed<R> {
         cluster: Cluster,
         kind: GroupKind,
         read: impl Fn(&Value, &Cluster) -> R + Send + Sync + 'static,
+    ) -> Self {
+        Self::owned(cluster, kind, move |value, cluster| read(&value, cluster))
+    }
+
+    /// For rows that keep the object: copying a large one takes longer than reading it.
+    pub(in crate::engine) fn owned(
+        cluster: Cluster,
+        kind: GroupKind,
+        read: impl Fn(Value, &Cluster) -> R + Send + Sync + 'static,
     ) -> Self {
         Self {
             cluster,
@@ -41,16 +50,17 @@ impl<R: Send + Sync + 'static> Projection for Typed<R> {
             Text::from(text.unwrap_or_default())
         };
         let namespace = meta("namespace");
+        let (name, uid, version) = (meta("name"), meta("uid"), meta("resourceVersion"));
         Seen {
             object: ObjectRef {
                 cluster: self.cluster.clone(),
                 kind: self.kind.clone(),
                 namespace: (!namespace.is_empty()).then_some(namespace),
-                name: meta("name"),
+                name,
             },
-            uid: Uid(meta("uid")),
-            version: meta("resourceVersion"),
-            row: (self.read)(&value, &self.cluster),
+            uid: Uid(uid),
+            version,
+            row: (self.read)(value, &self.cluster),
         }
     }
 }

@@ -38,7 +38,7 @@ use sources::Sources;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
-use triggers::Hands;
+use triggers::{Hands, Pace};
 
 /// Argo Events as it runs on the platform. Clones share it.
 #[derive(Clone, Debug)]
@@ -61,6 +61,7 @@ impl ArgoEvents {
             client: runtime.client().clone(),
             network,
             hub: hub.clone(),
+            pace: Pace::default(),
         };
         let listener = Listener {
             sensors,

@@ -101,6 +101,25 @@ impl StepRun {
             .or_else(|| steps.followed(&step, &mut self.rng))
             .unwrap_or_else(|| steps.usual(&step, &mut self.rng));
         self.behaviour = behaviour;
+        self.tell_missing();
+    }
+
+    /// Says which outputs the step will not leave, before somebody looks for them.
+    fn tell_missing(&mut self) {
+        let behaviour = &self.behaviour;
+        if behaviour.exit_code != 0 || behaviour.forever {
+            return;
+        }
+        let outputs = self.note.outputs.iter();
+        let missing = outputs.filter(|(name, path)| behaviour.output(name, path).is_none());
+        let lines: Vec<String> = missing
+            .map(|(name, path)| {
+                format!(
+                    "[simulation] nothing writes the output `{name}` ({path}), and none is declared"
+                )
+            })
+            .collect();
+        self.behaviour.lines.extend(lines);
     }
 
     /// Returns the exit code and reason that are planned.

@@ -19,9 +19,17 @@ pub(super) fn behaviour(step: &Step<'_>, rng: &mut Rng) -> Behaviour {
     let said = said.join(" ");
     // What it would leave is not known; its name stands in, so that what follows can go on.
     let outputs = step.note.outputs.keys();
+    let mut lines: Vec<String> = said.lines().next().map(str::to_owned).into_iter().collect();
+    lines.push(format!(
+        "[simulation] no behaviour is declared for `{}`: it is taken to end well",
+        step.image
+    ));
+    lines.extend(outputs.clone().map(|name| {
+        format!("[simulation] the output `{name}` is not declared: its name stands in for it")
+    }));
     Behaviour {
         seconds: rng.between(1.5, 3.5),
-        lines: said.lines().next().map(str::to_owned).into_iter().collect(),
+        lines,
         outputs: outputs.map(|name| (name.clone(), name.clone())).collect(),
         ..Behaviour::default()
     }

@@ -1,7 +1,7 @@
 //! Follows shell scripts of steps: variables, conditions, loops, pipes, files, a few tools.
 //!
 //! Nothing is run. Files are texts in memory; programs that nobody wrote here are taken to end
-//! well, a moment later, without a word. What a tool would change outside (`git push`, `docker
+//! well, a moment later, and the log says so. What a tool would change outside (`git push`, `docker
 //! push`) becomes an [`Effect`].
 
 mod calculate;
@@ -46,6 +46,8 @@ pub(super) struct Shell<'r> {
     removed: Vec<String>,
     folder: String,
     output: String,
+    /// Programs that are not known here, in the order they were met.
+    strangers: Vec<String>,
     input: Option<String>,
     seconds: f64,
     effects: Vec<Effect>,
@@ -74,6 +76,7 @@ pub(super) fn follow(
         removed: Vec::new(),
         folder: "/".to_owned(),
         output: String::new(),
+        strangers: Vec::new(),
         input: None,
         seconds: 0.0,
         effects: Vec::new(),
@@ -90,11 +93,18 @@ pub(super) fn follow(
         Ok(code) | Err(Stop::Exit(code)) => (code, false),
         Err(Stop::Forever) => (0, true),
     };
+    let told = shell.strangers.iter().map(|name| {
+        format!(
+            "[simulation] `{name}` is not simulated: it is taken to have ended well without output"
+        )
+    });
     Behaviour {
         seconds: shell.seconds + 0.2,
         exit_code: code,
         forever,
-        lines: shell.output.lines().map(str::to_owned).collect(),
+        lines: told
+            .chain(shell.output.lines().map(str::to_owned))
+            .collect(),
         files: shell.written,
         removed: shell.removed,
         effects: shell.effects,

@@ -4,7 +4,10 @@
 //! is found again: the sensor, the trigger and the time. Triggers for systems that the platform
 //! does not have are refused with a sentence.
 
+mod pace;
 mod workflow;
+
+pub(super) use pace::Pace;
 
 use super::hub::Hub;
 use super::ledger::{Consequence, Made, Outcome};
@@ -33,6 +36,7 @@ pub(super) struct Hands {
     pub(super) client: Client,
     pub(super) network: Network,
     pub(super) hub: Arc<Hub>,
+    pub(super) pace: Pace,
 }
 
 /// A trigger of a sensor, and the events it fires for.
@@ -64,27 +68,53 @@ impl Shot {
 type Outcomes = Result<Option<Made>, String>;
 
 impl Hands {
-    /// Carries a trigger out, as often as its retry strategy allows, and notes what came of it.
+    /// Carries a trigger out and notes what came of it. One that is to fire at least once and has
+    /// failed for good hands its events to its dead letter trigger, if it has one.
     pub(super) async fn fire(&self, shot: Shot) {
-        let retry = shot
-            .trigger
-            .get("retryStrategy")
-            .cloned()
-            .unwrap_or_default();
+        let outcome = self.tried(&shot).await;
+        let letter = shot.trigger.get("dlqTrigger").filter(|one| one.is_object());
+        let is_kept = shot.trigger.get("atLeastOnce").and_then(Value::as_bool) == Some(true);
+        let Some(letter) = letter.filter(|_| outcome.is_err()).cloned() else {
+            return self.note(&shot, outcome);
+        };
+        if !is_kept {
+            let why = outcome.err().unwrap_or_default();
+            let why =
+                format!("{why}; its dlqTrigger is not fired, because `atLeastOnce` is not set");
+            return self.note(&shot, Err(why));
+        }
+        self.note(&shot, outcome);
+        let shot = Shot {
+            trigger: letter,
+            ..shot
+        };
+        let outcome = self.tried(&shot).await;
+        self.note(&shot, outcome);
+    }
+
+    /// Tries as often as the retry strategy allows, and as fast as the rate limit does.
+    async fn tried(&self, shot: &Shot) -> Outcomes {
+        let retry = shot.trigger.get("retryStrategy");
+        let retry = retry.cloned().unwrap_or_default();
         let attempts = retry.get("steps").and_then(Value::as_u64);
         let attempts = attempts.unwrap_or(1).clamp(1, MOST_ATTEMPTS);
         let mut pause = pause_of(&retry);
         let factor = retry.get("factor").map(path::text);
         let factor: f64 = factor.and_then(|text| text.parse().ok()).unwrap_or(1.0);
-        let mut outcome = self.attempt(&shot).await;
-        for _ in 1..attempts {
-            if outcome.is_ok() {
-                break;
+        let mut left = attempts;
+        loop {
+            self.pace.wait(shot, &self.hub.clock).await;
+            let outcome = self.attempt(shot).await;
+            left -= 1;
+            if outcome.is_ok() || left == 0 {
+                return outcome;
             }
             self.hub.clock.sleep(pause).await;
             pause = pause.mul_f64(factor.clamp(1.0, 10.0));
-            outcome = self.attempt(&shot).await;
         }
+    }
+
+    fn note(&self, shot: &Shot, outcome: Outcomes) {
         let (outcome, why, object) = match outcome {
             Ok(made) => (Outcome::Fired, None, made),
             Err(why) => {
@@ -349,5 +379,9 @@ pub(super) fn mistake(trigger: &Value) -> Option<String> {
             }
         }
     }
-    None
+    if let Some(why) = pace::mistake(trigger) {
+        return Some(format!("trigger `{name}`: {why}"));
+    }
+    let letter = trigger.get("dlqTrigger").filter(|one| one.is_object());
+    letter.and_then(mistake)
 }

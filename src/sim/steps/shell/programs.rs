@@ -376,6 +376,15 @@ impl Shell<'_> {
         code
     }
 
+    /// Runs a program that nobody wrote here, and remembers to say so.
+    pub(super) fn stranger(&mut self, name: &str) -> i32 {
+        if !self.strangers.iter().any(|known| known == name) {
+            self.strangers.push(name.to_owned());
+        }
+        self.unknown()
+    }
+
+    /// Takes something to end well without a word.
     pub(super) fn unknown(&mut self) -> i32 {
         self.input = None;
         self.seconds += UNKNOWN_SECONDS;

@@ -53,7 +53,7 @@ impl Shell<'_> {
                 self.work(name, words);
                 0
             }
-            _ => self.unknown(),
+            _ => self.stranger(name),
         }
     }
 
