@@ -15,6 +15,7 @@ pub mod live;
 mod logs;
 mod metrics;
 mod outside;
+mod paced;
 mod pipelines;
 pub mod platform;
 mod pods;

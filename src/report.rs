@@ -11,6 +11,7 @@ pub mod get;
 pub mod images;
 pub mod lists;
 pub mod metrics;
+mod picture;
 pub mod rollouts;
 pub mod runs;
 pub mod session;

@@ -78,6 +78,8 @@ pub struct ColumnSpec {
     pub min: u16,
     /// It is never wider than this, except for the last flexible one.
     pub max: u16,
+    /// Columns that are kept may shrink to this before another one has to go.
+    pub comfort: u16,
     /// 0 never disappears; the highest goes first.
     pub priority: u8,
     pub numeric: bool,
@@ -94,11 +96,18 @@ impl ColumnSpec {
             title: title.into(),
             min,
             max,
+            comfort: min.max(max / 2),
             priority,
             numeric: false,
             glyph: false,
             bar: false,
         }
+    }
+
+    /// Shrinks to this width before other columns go, instead of to half of its most.
+    fn comfort(mut self, width: u16) -> Self {
+        self.comfort = self.min.max(width);
+        self
     }
 
     fn numeric(mut self) -> Self {

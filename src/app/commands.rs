@@ -163,7 +163,7 @@ commands! {
     History, "history", "Show the history", Applications, [];
     Rollback, "rollback", "Roll back to this", Applications, [];
     Switches, "switches", "Change auto-sync, self-heal and prune", Applications, ["toggle"];
-    Terminate, "terminate", "Terminate the operation", Applications, [];
+    Terminate, "terminate", "Terminate the operation, analysis or run", Applications, [];
     ConfirmDeletion, "confirm-deletion", "Confirm a deletion that waits", Applications, [];
     OpenLink, "open-link", "Copy the link", Applications, ["link"];
 
@@ -182,7 +182,7 @@ commands! {
     RetryRun, "retry-run", "Retry a run: run again what failed", Runs, [];
     Resubmit, "resubmit-run", "Run the same once more", Runs, ["rerun-run"];
     StopRun, "stop-run", "Stop a run: exit handlers still run", Runs, [];
-    CancelRun, "cancel-run", "Cancel a run of Tekton", Runs, [];
+    CancelRun, "cancel-run", "Cancel a run of Tekton or Actions", Runs, [];
     TriggerCron, "trigger-cron", "Make a run of the schedule now", Runs, [];
     SwitchCron, "switch-cron", "Suspend or resume the schedule", Runs, [];
     TestEvent, "send-event", "Send a test event", Runs, [];

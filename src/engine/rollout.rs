@@ -10,6 +10,7 @@ mod keeper;
 mod share;
 
 use super::metrics;
+use super::paced::{self, Paced};
 use super::protocol::{SourceName, Ticket, Update};
 use super::session::Session;
 use super::watch::{Batch, Outlet, Target, Typed, Watcher};
@@ -26,12 +27,8 @@ use serde_json::Value;
 use share::Share;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
-
-const BETWEEN_PICTURES: Duration = Duration::from_millis(200);
 
 /// One object of the picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,30 +74,7 @@ pub(super) async fn run(session: Arc<Session>, ticket: Ticket, object: ObjectRef
         told_gone: false,
     };
     picture.watch_itself().await;
-    let mut due: Option<Instant> = None;
-    let mut next = Instant::now();
-    loop {
-        let wait = async {
-            match due {
-                Some(due) => tokio::time::sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            change = inbox.recv() => match change {
-                Some(change) => {
-                    picture.apply(change).await;
-                    due.get_or_insert(next.max(Instant::now() + Duration::from_millis(10)));
-                }
-                None => break,
-            },
-            () = wait => {
-                due = None;
-                next = Instant::now() + BETWEEN_PICTURES;
-                picture.send().await;
-            }
-        }
-    }
+    paced::draw(&mut picture, &mut inbox).await;
 }
 
 struct Picture {
@@ -120,6 +94,18 @@ struct Picture {
     told_gone: bool,
 }
 
+impl Paced for Picture {
+    type Change = Change;
+
+    async fn take(&mut self, change: Change) {
+        self.apply(change).await;
+    }
+
+    async fn show(&mut self) {
+        self.send().await;
+    }
+}
+
 impl Picture {
     async fn watch_itself(&mut self) {
         let place: Place = (
@@ -131,8 +117,8 @@ impl Picture {
             return;
         };
         let target = Target::object(resource, &self.object);
-        let projection = Typed::new(self.session.cluster.clone(), rollout_kind(), |value, _| {
-            value.clone()
+        let projection = Typed::owned(self.session.cluster.clone(), rollout_kind(), |value, _| {
+            value
         });
         let outlet = Outlet::new(
             self.changes.clone(),

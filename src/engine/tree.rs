@@ -6,6 +6,7 @@
 mod build;
 mod live_node;
 
+use super::paced::{self, Paced};
 use super::protocol::{SourceName, Ticket, Update};
 use super::session::Session;
 use super::watch::{Batch, Details, Outlet, Target, Watcher};
@@ -22,12 +23,8 @@ use futures::future::BoxFuture;
 use live_node::{LiveNode, LiveNodes};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
-
-const BETWEEN_TREES: Duration = Duration::from_millis(200);
 
 /// A kind in a namespace (or without one).
 type Place = (GroupKind, Option<Text>);
@@ -53,30 +50,7 @@ pub(super) async fn run(session: Arc<Session>, ticket: Ticket, object: ObjectRef
         states: HashMap::new(),
         sent: None,
     };
-    let mut due: Option<Instant> = None;
-    let mut next = Instant::now();
-    loop {
-        let wait = async {
-            match due {
-                Some(due) => tokio::time::sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            change = inbox.recv() => match change {
-                Some(change) => {
-                    tree.apply(change).await;
-                    due.get_or_insert(next.max(Instant::now() + Duration::from_millis(10)));
-                }
-                None => break,
-            },
-            () = wait => {
-                due = None;
-                next = Instant::now() + BETWEEN_TREES;
-                tree.send().await;
-            }
-        }
-    }
+    paced::draw(&mut tree, &mut inbox).await;
     drop(detail_watch);
 }
 
@@ -127,6 +101,18 @@ struct Tree {
     watches: HashMap<Place, AbortOnDropHandle<()>>,
     states: HashMap<Place, Freshness>,
     sent: Option<ResourceTree>,
+}
+
+impl Paced for Tree {
+    type Change = Change;
+
+    async fn take(&mut self, change: Change) {
+        self.apply(change).await;
+    }
+
+    async fn show(&mut self) {
+        self.send().await;
+    }
 }
 
 impl Tree {

@@ -2,9 +2,10 @@
 //!
 //! Members are only ever added; words are Argo Rollouts' own.
 
+use super::ReportError;
 use super::documents::{finding, path};
+use super::picture::{self, Picture};
 use super::session::Session;
-use super::{ReportError, write_json, write_yaml};
 use crate::cli::Output;
 use crate::domain::age::age_text;
 use crate::domain::analysis::{AnalysisRun, Limits, Measurement, MetricResult, Tally};
@@ -13,7 +14,7 @@ use crate::domain::rollout::forecast::waits_for;
 use crate::domain::rollout::{ReplicaSetView, Revision, RolloutDetail, Step};
 use crate::domain::rollout::{Rollout, Weights};
 use crate::domain::status::Health;
-use crate::engine::protocol::{Request, Topic, Update};
+use crate::engine::protocol::{Ticket, Topic, Update};
 use crate::ui::text::harmless;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -201,58 +202,39 @@ fn measurement(one: &Measurement) -> Value {
     })
 }
 
-/// How long the picture of a Rollout is given to become complete.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// After the last change, so long nothing new may come.
-const SETTLED: Duration = Duration::from_millis(700);
-
 /// Prints one Rollout with its revisions, analyses and weights.
 pub async fn detail(
     session: &mut Session,
     object: ObjectRef,
-    (output, now): (Output, DateTime<Utc>),
+    how: (Output, DateTime<Utc>),
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
-    let detail = settled(session, object).await?;
-    match output {
-        Output::Json => write_json(out, &document(&detail, now))?,
-        Output::Yaml => write_yaml(out, &document(&detail, now))?,
-        Output::Name => writeln!(out, "{}", path(&detail.row.object))?,
-        Output::Table | Output::Wide => print(&detail, now, out)?,
-    }
-    Ok(())
+    picture::tell::<RolloutDetail>(session, Topic::Rollout(object), how, out).await
 }
 
-/// Waits until the picture does not change any more.
-async fn settled(session: &mut Session, object: ObjectRef) -> Result<RolloutDetail, ReportError> {
-    let ours = session.ticket();
-    let topic = Topic::Rollout(object);
-    session
-        .send(Request::Subscribe {
-            ticket: ours,
-            topic,
-        })
-        .await?;
-    let mut latest: Option<RolloutDetail> = None;
-    loop {
-        let patience = if latest.is_some() { SETTLED } else { PATIENCE };
-        let update = match session.next(patience).await {
-            Ok(update) => update,
-            Err(ReportError::NotObserved(_)) if latest.is_some() => break,
-            Err(error) => return Err(error),
-        };
-        if let Update::Rollout { ticket, detail, .. } = update {
-            match detail {
-                _ if ticket != ours => {}
-                Some(detail) => latest = Some(*detail),
-                None => return Err(ReportError::Usage(String::from("the Rollout is gone"))),
-            }
-        } else {
-            session.take(update)?;
+impl Picture for RolloutDetail {
+    const GONE: &'static str = "the Rollout is gone";
+    // Its ReplicaSets, Pods and AnalysisRuns are watched one after the other.
+    const SETTLED: Option<Duration> = Some(Duration::from_millis(700));
+
+    fn of(update: Update, ours: Ticket) -> Result<Option<Self>, Box<Update>> {
+        match update {
+            Update::Rollout { ticket, detail, .. } if ticket == ours => Ok(detail.map(|one| *one)),
+            other => Err(Box::new(other)),
         }
     }
-    session.send(Request::Unsubscribe { ticket: ours }).await?;
-    latest.ok_or_else(|| ReportError::NotObserved(String::from("nothing was said of it")))
+
+    fn object(&self) -> &ObjectRef {
+        &self.row.object
+    }
+
+    fn document(&self, now: DateTime<Utc>) -> Value {
+        document(self, now)
+    }
+
+    fn print(&self, now: DateTime<Utc>, out: &mut dyn Write) -> Result<(), ReportError> {
+        print(self, now, out)
+    }
 }
 
 /// Returns a Rollout with everything that hangs on it.

@@ -2,9 +2,10 @@
 //!
 //! Members are only ever added; words are those of Argo Workflows and Tekton.
 
+use super::ReportError;
 use super::documents::{finding, path};
+use super::picture::{self, Picture};
 use super::session::Session;
-use super::{ReportError, write_json, write_yaml};
 use crate::app::columns::{progress_text, schedule_text, took_text};
 use crate::cli::Output;
 use crate::domain::age::age_text;
@@ -12,7 +13,7 @@ use crate::domain::object::ObjectRef;
 use crate::domain::pipeline::tree::RunTree;
 use crate::domain::pipeline::{CronRun, Parameter, RunDetail, RunNode, RunRow, Trigger, why_run};
 use crate::domain::rollout::span_text;
-use crate::engine::protocol::{Request, Topic, Update};
+use crate::engine::protocol::{Ticket, Topic, Update};
 use crate::ui::text::harmless;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -146,46 +147,37 @@ pub fn cron(row: &CronRun, now: DateTime<Utc>) -> Value {
     })
 }
 
-/// How long a run is given to become known.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// Prints one run with its steps.
 pub async fn detail(
     session: &mut Session,
     object: ObjectRef,
-    (output, now): (Output, DateTime<Utc>),
+    how: (Output, DateTime<Utc>),
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
-    let detail = first(session, object).await?;
-    match output {
-        Output::Json => write_json(out, &document(&detail, now))?,
-        Output::Yaml => write_yaml(out, &document(&detail, now))?,
-        Output::Name => writeln!(out, "{}", path(&detail.row.object))?,
-        Output::Table | Output::Wide => print(&detail, now, out)?,
-    }
-    Ok(())
+    picture::tell::<RunDetail>(session, Topic::Run(object), how, out).await
 }
 
-async fn first(session: &mut Session, object: ObjectRef) -> Result<RunDetail, ReportError> {
-    let ours = session.ticket();
-    let topic = Topic::Run(object);
-    session
-        .send(Request::Subscribe {
-            ticket: ours,
-            topic,
-        })
-        .await?;
-    loop {
-        let update = session.next(PATIENCE).await?;
-        if let Update::Run { ticket, detail, .. } = update {
-            if ticket == ours {
-                session.send(Request::Unsubscribe { ticket: ours }).await?;
-                let gone = || ReportError::Usage(String::from("the run is gone"));
-                return detail.map(|detail| *detail).ok_or_else(gone);
-            }
-        } else {
-            session.take(update)?;
+impl Picture for RunDetail {
+    const GONE: &'static str = "the run is gone";
+    const SETTLED: Option<Duration> = None;
+
+    fn of(update: Update, ours: Ticket) -> Result<Option<Self>, Box<Update>> {
+        match update {
+            Update::Run { ticket, detail, .. } if ticket == ours => Ok(detail.map(|one| *one)),
+            other => Err(Box::new(other)),
         }
+    }
+
+    fn object(&self) -> &ObjectRef {
+        &self.row.object
+    }
+
+    fn document(&self, now: DateTime<Utc>) -> Value {
+        document(self, now)
+    }
+
+    fn print(&self, now: DateTime<Utc>, out: &mut dyn Write) -> Result<(), ReportError> {
+        print(self, now, out)
     }
 }
 

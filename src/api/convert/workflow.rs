@@ -55,6 +55,7 @@ pub fn detail(value: &Value, cluster: &Cluster, pods: Option<&Known>) -> RunDeta
     let outputs = parameters(value, &["status", "outputs", "parameters"], &mut loose);
     let mut findings = loose.findings(&meta.object);
     findings.extend(condition_findings(value, &meta.object));
+    findings.extend(lock_findings(value, &meta.object));
     RunDetail {
         parameters: arguments,
         outputs,
@@ -226,6 +227,30 @@ fn notes(value: &Value) -> Vec<Text> {
 }
 
 /// `SpecError`, `SpecWarning` and what else the controller complains of.
+/// The locks that a run or one of its steps waits for, and who has them.
+fn lock_findings(value: &Value, object: &ObjectRef) -> Vec<Finding> {
+    let waiting = |kind: &str| {
+        let list = at(value, &["status", "synchronization", kind, "waiting"]);
+        list.and_then(Value::as_array).cloned().unwrap_or_default()
+    };
+    let sentence = |name: Text, holder: Text| {
+        let sentence = format!("it waits for the lock `{name}`, which `{holder}` has");
+        Finding::new(Severity::Info, sentence).about(object.clone())
+    };
+    let mutexes = waiting("mutex").into_iter();
+    let mutexes = mutexes.map(|one| sentence(scalar(one.get("mutex")), scalar(one.get("holder"))));
+    let semaphores = waiting("semaphore").into_iter().map(|one| {
+        let holders = one.get("holders").and_then(Value::as_array);
+        let holders: Vec<&str> = holders
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        sentence(scalar(one.get("semaphore")), holders.join("`, `").into())
+    });
+    mutexes.chain(semaphores).collect()
+}
+
 fn condition_findings(value: &Value, object: &ObjectRef) -> Vec<Finding> {
     let conditions = at(value, &["status", "conditions"]).and_then(Value::as_array);
     let told = conditions.into_iter().flatten().filter_map(|one| {

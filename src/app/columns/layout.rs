@@ -63,18 +63,12 @@ fn needed(kept: &[usize], widths: &[u16]) -> u16 {
     sum + GAP * (kept.len() as u16).saturating_sub(1)
 }
 
-/// How many cells can be saved by shrinking to what is comfortable.
+/// How many cells can be saved by shrinking to what is comfortable: names stay readable before
+/// other columns are kept.
 fn shrinkable(columns: &[ColumnSpec], kept: &[usize], widths: &[u16]) -> u16 {
     kept.iter()
-        .map(|index| {
-            widths[*index].saturating_sub(columns[*index].min.max(comfortable(columns, *index)))
-        })
+        .map(|index| widths[*index].saturating_sub(columns[*index].comfort))
         .sum()
-}
-
-/// Names stay readable before other columns are kept.
-fn comfortable(columns: &[ColumnSpec], index: usize) -> u16 {
-    columns[index].max / 2
 }
 
 fn shrink(columns: &[ColumnSpec], kept: &[usize], widths: &mut [u16], total: u16) {
@@ -100,7 +94,7 @@ enum Floor {
 impl Floor {
     fn of(&self, columns: &[ColumnSpec], index: usize) -> u16 {
         match self {
-            Self::Comfortable => columns[index].min.max(comfortable(columns, index)),
+            Self::Comfortable => columns[index].comfort,
             Self::Minimum => columns[index].min,
             Self::One => 1,
         }

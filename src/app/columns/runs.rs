@@ -12,16 +12,16 @@ pub(super) fn columns(namespaced: Shown, detail: Detail) -> Vec<ColumnSpec> {
     use ColumnId as Id;
     let mut columns = Vec::with_capacity(13);
     if namespaced == Shown::AllNamespaces {
-        columns.push(ColumnSpec::new(Id::Namespace, "NAMESPACE", 6, 24, 6));
+        columns.push(ColumnSpec::new(Id::Namespace, "NAMESPACE", 6, 24, 6).comfort(9));
     }
-    columns.push(ColumnSpec::new(Id::Name, "NAME", 14, 44, 0));
+    columns.push(ColumnSpec::new(Id::Name, "NAME", 14, 44, 0).comfort(20));
     columns.push(ColumnSpec::new(Id::System, "SYSTEM", 8, 8, 5));
     columns.push(ColumnSpec::new(Id::Health, "PHASE", 11, 11, 0).glyph());
-    columns.push(ColumnSpec::new(Id::Step, "STEPS", 6, 9, 1));
-    columns.push(ColumnSpec::new(Id::Duration, "TOOK", 12, 15, 1));
-    columns.push(ColumnSpec::new(Id::Revision, "COMMIT", 7, 16, 2));
-    columns.push(ColumnSpec::new(Id::Trigger, "TRIGGER", 14, 28, 3));
-    columns.push(ColumnSpec::new(Id::Message, "SAYS", 20, 70, 4));
+    columns.push(ColumnSpec::new(Id::Step, "STEPS", 5, 9, 1));
+    columns.push(ColumnSpec::new(Id::Duration, "TOOK", 6, 15, 1).comfort(11));
+    columns.push(ColumnSpec::new(Id::Revision, "COMMIT", 7, 16, 2).comfort(7));
+    columns.push(ColumnSpec::new(Id::Trigger, "TRIGGER", 10, 28, 3).comfort(12));
+    columns.push(ColumnSpec::new(Id::Message, "SAYS", 12, 70, 4).comfort(14));
     if detail == Detail::Wide {
         columns.push(ColumnSpec::new(Id::Source, "FROM", 10, 40, 7));
         columns.push(ColumnSpec::new(Id::Images, "IMAGE", 12, 40, 8));
@@ -35,16 +35,16 @@ pub(super) fn cron_columns(namespaced: Shown, detail: Detail) -> Vec<ColumnSpec>
     use ColumnId as Id;
     let mut columns = Vec::with_capacity(12);
     if namespaced == Shown::AllNamespaces {
-        columns.push(ColumnSpec::new(Id::Namespace, "NAMESPACE", 6, 24, 6));
+        columns.push(ColumnSpec::new(Id::Namespace, "NAMESPACE", 6, 24, 6).comfort(9));
     }
-    columns.push(ColumnSpec::new(Id::Name, "NAME", 14, 44, 0));
+    columns.push(ColumnSpec::new(Id::Name, "NAME", 14, 44, 0).comfort(20));
     columns.push(ColumnSpec::new(Id::Health, "STATE", 11, 11, 0).glyph());
-    columns.push(ColumnSpec::new(Id::Schedule, "SCHEDULE", 9, 34, 1));
+    columns.push(ColumnSpec::new(Id::Schedule, "SCHEDULE", 9, 34, 1).comfort(14));
     columns.push(ColumnSpec::new(Id::NextRun, "NEXT IN", 7, 9, 1).numeric());
     columns.push(ColumnSpec::new(Id::LastRun, "LAST", 4, 5, 2).numeric());
     columns.push(ColumnSpec::new(Id::Step, "GOOD/BAD", 8, 11, 4));
     columns.push(ColumnSpec::new(Id::Strategy, "OVERLAP", 7, 8, 5));
-    columns.push(ColumnSpec::new(Id::Message, "SAYS", 12, 60, 3));
+    columns.push(ColumnSpec::new(Id::Message, "SAYS", 12, 60, 3).comfort(14));
     if detail == Detail::Wide {
         columns.push(ColumnSpec::new(Id::Source, "FROM", 10, 40, 7));
         columns.push(ColumnSpec::new(Id::Labels, "LABELS", 6, 40, 9));

@@ -17,7 +17,7 @@ use crate::app::screens::{
 use crate::app::state::State;
 use crate::domain::image::image_of;
 use crate::domain::kind::{Abilities, KINDS, info_of};
-use crate::domain::pipeline::{System, is_run};
+use crate::domain::pipeline::{ACTIONS, System, is_run};
 use crate::engine::protocol::Scope;
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -196,11 +196,10 @@ pub(super) fn not_here(command: Command) -> String {
         | Command::Undo
         | Command::SetImage => "a Rollout",
         Command::Submit => "a WorkflowTemplate, a Pipeline or a run that has one",
-        Command::ResumeRun | Command::SuspendRun | Command::RetryRun | Command::StopRun => {
-            "a Workflow"
-        }
+        Command::ResumeRun | Command::SuspendRun | Command::StopRun => "a Workflow",
+        Command::RetryRun => "a Workflow or a run of GitHub Actions",
         Command::Resubmit => "a run",
-        Command::CancelRun => "a run of Tekton",
+        Command::CancelRun => "a run of Tekton or GitHub Actions",
         Command::TriggerCron | Command::SwitchCron => "a CronWorkflow",
         Command::TestEvent => "an EventSource",
         Command::Replay => "a webhook under the cursor",
@@ -264,6 +263,8 @@ fn suits(state: &State, command: Command) -> bool {
         Command::Logs | Command::PreviousLogs => {
             able(|abilities| abilities.logs) || !chosen_applications(state).is_empty()
         }
+        // GitHub's objects are not the cluster's: there is nothing to edit, and no events.
+        Command::Edit | Command::Events => !of_github(state) && !subjects(state).is_empty(),
         Command::RevealSecrets => {
             let mut all = subjects(state).into_iter();
             all.any(|subject| subject.object.kind.is("", "Secret"))
@@ -276,6 +277,12 @@ fn suits(state: &State, command: Command) -> bool {
         }
         _ => !subjects(state).is_empty(),
     }
+}
+
+/// Whether something chosen is known to GitHub and not to the cluster.
+fn of_github(state: &State) -> bool {
+    let all = subjects(state);
+    all.iter().any(|one| &*one.object.kind.group == ACTIONS)
 }
 
 /// As [`suits`], for the commands on runs and events; absent for others.
@@ -330,7 +337,7 @@ pub(super) fn open_menu(state: &mut State) {
             AlertItem::Silence(silence) => silence.comment.to_string(),
         }),
         Screen::Charts(_) => Some("charts".to_owned()),
-        _ => None,
+        _ => runs::chosen_webhook(state).map(|(_, id)| format!("webhook {id}")),
     };
     let title = match subjects.as_slice() {
         [] if alert.is_some() => alert.unwrap_or_default(),

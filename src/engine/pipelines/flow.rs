@@ -14,6 +14,7 @@ use crate::domain::object::{Cluster, GroupKind, ObjectRef, Text};
 use crate::domain::pipeline::{RunRow, Trigger};
 use crate::domain::status::Freshness;
 use crate::engine::fault::Fault;
+use crate::engine::paced::{self, Paced};
 use crate::engine::protocol::{SourceName, Ticket, Update};
 use crate::engine::session::Session;
 use crate::engine::transport::{Call, segment};
@@ -25,10 +26,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-const BETWEEN_PICTURES: Duration = Duration::from_millis(200);
 /// How often the receiver is asked what came in.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(3);
 /// How many made objects are told.
@@ -67,30 +66,7 @@ pub(in crate::engine) async fn run(session: Arc<Session>, ticket: Ticket) {
     let mut tasks = flow.watch(&changes).await;
     let looking = look(session, changes.clone());
     tasks.push(AbortOnDropHandle::new(tokio::spawn(looking)));
-    let mut due: Option<Instant> = None;
-    let mut next = Instant::now();
-    loop {
-        let wait = async {
-            match due {
-                Some(due) => tokio::time::sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            change = inbox.recv() => match change {
-                Some(change) => {
-                    flow.apply(change).await;
-                    due.get_or_insert(next.max(Instant::now() + Duration::from_millis(10)));
-                }
-                None => break,
-            },
-            () = wait => {
-                due = None;
-                next = Instant::now() + BETWEEN_PICTURES;
-                flow.send().await;
-            }
-        }
-    }
+    paced::draw(&mut flow, &mut inbox).await;
     drop(tasks);
 }
 
@@ -126,6 +102,18 @@ struct Flow {
     webhooks: Vec<Webhook>,
     without: Option<Text>,
     sent: Option<EventFlow>,
+}
+
+impl Paced for Flow {
+    type Change = Change;
+
+    async fn take(&mut self, change: Change) {
+        self.apply(change).await;
+    }
+
+    async fn show(&mut self) {
+        self.send().await;
+    }
 }
 
 impl Flow {

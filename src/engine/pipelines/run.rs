@@ -9,6 +9,7 @@ use crate::domain::object::{GroupKind, ObjectRef, Text};
 use crate::domain::pipeline::{RunDetail, TEKTON, why_run};
 use crate::domain::status::Freshness;
 use crate::engine::facts::text;
+use crate::engine::paced::{self, Paced};
 use crate::engine::protocol::{SourceName, Ticket, Update};
 use crate::engine::session::Session;
 use crate::engine::transport::segment;
@@ -18,12 +19,8 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
-
-const BETWEEN_PICTURES: Duration = Duration::from_millis(200);
 
 /// A Pod of the run and the node it is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,30 +59,7 @@ pub(in crate::engine) async fn run(session: Arc<Session>, ticket: Ticket, object
         told_gone: false,
     };
     let watches = picture.watch().await;
-    let mut due: Option<Instant> = None;
-    let mut next = Instant::now();
-    loop {
-        let wait = async {
-            match due {
-                Some(due) => tokio::time::sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            change = inbox.recv() => match change {
-                Some(change) => {
-                    picture.apply(change).await;
-                    due.get_or_insert(next.max(Instant::now() + Duration::from_millis(10)));
-                }
-                None => break,
-            },
-            () = wait => {
-                due = None;
-                next = Instant::now() + BETWEEN_PICTURES;
-                picture.send().await;
-            }
-        }
-    }
+    paced::draw(&mut picture, &mut inbox).await;
     drop(watches);
 }
 
@@ -101,6 +75,18 @@ struct Picture {
     states: HashMap<Part, Freshness>,
     sent: Option<RunDetail>,
     told_gone: bool,
+}
+
+impl Paced for Picture {
+    type Change = Change;
+
+    async fn take(&mut self, change: Change) {
+        self.apply(change).await;
+    }
+
+    async fn show(&mut self) {
+        self.send().await;
+    }
 }
 
 impl Picture {

@@ -127,6 +127,9 @@ pub(super) fn validate(
     if !errors.is_empty() {
         return Err(ApiError::invalid_fields(kind, name, &errors));
     }
+    if let Some(why) = old.and_then(|old| rules::denied(kind, old, object)) {
+        return Err(ApiError::bad_request(why));
+    }
     crds::check(kind, object)?;
     Ok(kind.deprecation.iter().cloned().collect())
 }

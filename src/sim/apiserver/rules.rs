@@ -50,6 +50,45 @@ pub(super) fn immutable(kind: &Kind, old: &Value, new: &Value) -> Vec<FieldError
     errors
 }
 
+/// Refuses changes of Tekton's runs, as Tekton's own webhook does: of one that is under way only
+/// `status` may be set, of one that is over nothing (`pkg/apis/pipeline/v1/pipelinerun_validation.go`).
+pub(super) fn denied(kind: &Kind, old: &Value, new: &Value) -> Option<String> {
+    let (open, allowed): (&[&str], _) = if kind.is("tekton.dev", "PipelineRun") {
+        (&["status"], "only status updates are allowed")
+    } else if kind.is("tekton.dev", "TaskRun") {
+        let allowed = "only status and statusMessage updates are allowed";
+        (&["status", "statusMessage"], allowed)
+    } else {
+        return None;
+    };
+    let closed = |object: &Value, open: &[&str]| {
+        let mut spec = object.get("spec").cloned().unwrap_or_default();
+        if let Some(fields) = spec.as_object_mut() {
+            fields.retain(|name, value| !open.contains(&name.as_str()) && !value.is_null());
+        }
+        spec
+    };
+    let conditions = json::at(old, &["status", "conditions"]).and_then(Value::as_array);
+    let is_done = conditions.into_iter().flatten().any(|one| {
+        json::text_at(one, &["type"]) == Some("Succeeded")
+            && matches!(json::text_at(one, &["status"]), Some("True" | "False"))
+    });
+    let name = &kind.kind;
+    let why = if is_done {
+        (closed(old, &[]) != closed(new, &[]))
+            .then(|| format!("Once the {name} is complete, no updates are allowed"))
+    } else {
+        (closed(old, open) != closed(new, open))
+            .then(|| format!("Once the {name} has started, {allowed}"))
+    };
+    why.map(|why| {
+        format!(
+            "admission webhook \"validation.webhook.pipeline.tekton.dev\" denied the request: \
+             validation failed: invalid value: {why}: spec"
+        )
+    })
+}
+
 fn changed(old: &Value, new: &Value, path: &[&str]) -> Option<FieldError> {
     let (before, after) = (json::at(old, path), json::at(new, path));
     // What was never set may still be settled by the server or a controller.

@@ -15,6 +15,7 @@ mod execute;
 mod expand;
 mod http;
 mod library;
+mod locks;
 mod merge;
 pub mod model;
 pub mod node;

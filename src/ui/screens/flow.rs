@@ -1,18 +1,18 @@
 //! Events: what listens to what, what that made, and the webhooks that came in; of the row under
 //! the cursor all that is known.
 
-use super::runs::{glyph_of, role_of};
+mod facts;
+mod row;
+
 use super::{Visible, state_of};
-use crate::app::screens::{FlowItem, FlowScreen, Loaded};
+use crate::app::screens::{FlowScreen, Loaded};
 use crate::app::state::State;
-use crate::domain::age::age_text;
-use crate::domain::event_flow::{EventFlow, Readiness, Webhook};
+use crate::domain::event_flow::EventFlow;
 use crate::ui::canvas::{Boxed, Canvas, Span, row_of, span};
-use crate::ui::glyph;
 use crate::ui::text;
 use crate::ui::theme::Role;
 use crate::ui::widgets::notice::Notice;
-use crate::ui::widgets::table::{Column, RowPainter, Table, slots};
+use crate::ui::widgets::table::{Column, Table, slots};
 use chrono::{DateTime, Utc};
 use ratatui::layout::Rect;
 
@@ -143,176 +143,9 @@ fn draw_rows(canvas: &mut Canvas<'_>, area: Rect, screen: &FlowScreen, now: Date
             return;
         };
         if let Some(item) = screen.item(*row) {
-            draw_row(painter, (item, *depth), now);
+            row::draw(painter, (&item, *depth), now);
         }
     });
-}
-
-#[allow(clippy::too_many_lines, reason = "one arm for each kind of row")]
-fn draw_row(
-    painter: &mut RowPainter<'_, '_>,
-    (item, depth): (FlowItem<'_>, u16),
-    now: DateTime<Utc>,
-) {
-    let indent = "  ".repeat(usize::from(depth));
-    let lead = span(Role::Muted, indent);
-    let ready = |readiness: &Readiness| {
-        let health = readiness.health();
-        span(
-            Role::of_health(health),
-            format!("{} ", glyph::of_health(health)),
-        )
-    };
-    let plain = |name: &str| span(Role::Text, name.to_owned());
-    let place = |namespace: Option<&crate::domain::object::Text>| {
-        let namespace = namespace.map(|name| format!(" {name}"));
-        span(Role::Muted, namespace.unwrap_or_default())
-    };
-    let (name, what, role, at) = match item {
-        FlowItem::Source(one) => (
-            vec![
-                lead,
-                ready(&one.ready),
-                span(Role::Strong, one.object.name.to_string()),
-                place(one.object.namespace.as_ref()),
-            ],
-            problem(&one.ready, "EventSource"),
-            role_of_ready(&one.ready),
-            None,
-        ),
-        FlowItem::Event(_, event) => (
-            vec![lead, span(Role::Muted, "┌ "), plain(&event.name)],
-            format!("{} {}", event.kind, event.what),
-            Role::Muted,
-            None,
-        ),
-        FlowItem::Listens(sensor, one) => (
-            vec![
-                lead,
-                ready(&sensor.ready),
-                plain(&sensor.object.name),
-                span(Role::Muted, format!(" {}", one.name)),
-            ],
-            if one.filters.is_empty() {
-                String::from("every event")
-            } else {
-                format!("if {}", one.filters.join(", "))
-            },
-            Role::Text,
-            None,
-        ),
-        FlowItem::Sensor(sensor) => (
-            vec![
-                lead,
-                ready(&sensor.ready),
-                span(Role::Strong, sensor.object.name.to_string()),
-                place(sensor.object.namespace.as_ref()),
-            ],
-            String::from("Sensor; nobody sends what it waits for"),
-            Role::Warning,
-            None,
-        ),
-        FlowItem::Trigger(_, one) => (
-            vec![lead, span(Role::Accent, "▶ "), plain(&one.name)],
-            if one.makes.is_empty() {
-                one.what.to_string()
-            } else {
-                format!("{}: {}", one.what, one.makes)
-            },
-            Role::Muted,
-            None,
-        ),
-        FlowItem::Made(made) => (
-            vec![
-                lead,
-                span(role_of(made.phase), format!("{} ", glyph_of(made.phase))),
-                plain(&made.object.name),
-            ],
-            format!(
-                "{} {}",
-                made.phase.word(),
-                text::short_revision(&made.revision)
-            ),
-            role_of(made.phase),
-            made.at,
-        ),
-        FlowItem::Listener(one) => (
-            vec![
-                lead,
-                ready(&one.ready),
-                span(Role::Strong, one.object.name.to_string()),
-                place(one.object.namespace.as_ref()),
-            ],
-            format!("EventListener {}", one.address),
-            role_of_ready(&one.ready),
-            None,
-        ),
-        FlowItem::ListenerTrigger(one, at) => {
-            let trigger = one.triggers.get(at);
-            let (name, how) = trigger.map_or(("", ""), |(name, how)| (name, how));
-            (
-                vec![lead, span(Role::Accent, "▶ "), plain(name)],
-                how.to_owned(),
-                Role::Muted,
-                None,
-            )
-        }
-        FlowItem::Webhooks => (
-            vec![span(Role::Header, "WEBHOOKS RECEIVED")],
-            String::new(),
-            Role::Muted,
-            None,
-        ),
-        FlowItem::Webhook(one) => webhook_row(lead, one),
-    };
-    painter.spans(0, &name);
-    painter.text(1, &what, role);
-    if let Some(at) = at {
-        painter.text(2, &age_text(at, now), Role::Muted);
-    }
-}
-
-type Drawn<'a> = (Vec<Span<'a>>, String, Role, Option<DateTime<Utc>>);
-
-fn webhook_row<'a>(lead: Span<'a>, one: &Webhook) -> Drawn<'a> {
-    let (mark, role) = if one.dropped {
-        (glyph::DEGRADED, Role::Warning)
-    } else {
-        (glyph::SYNCED, Role::Healthy)
-    };
-    let event = if one.event.is_empty() {
-        format!("{} {}", one.method, one.path)
-    } else {
-        one.event.to_string()
-    };
-    let name = vec![
-        lead,
-        span(role, format!("{mark} ")),
-        span(Role::Text, event),
-        span(Role::Muted, format!(" {}", one.to)),
-    ];
-    let outcome = one.outcome.iter().map(|line| &**line).collect::<Vec<_>>();
-    let what = format!("{} {}", one.code, outcome.join("; "));
-    let role = if one.dropped {
-        Role::Warning
-    } else {
-        Role::Muted
-    };
-    (name, what, role, one.at)
-}
-
-fn role_of_ready(ready: &Readiness) -> Role {
-    match ready {
-        Readiness::Ready | Readiness::Unknown => Role::Muted,
-        Readiness::NotReady(_) => Role::Degraded,
-    }
-}
-
-fn problem(ready: &Readiness, otherwise: &str) -> String {
-    match ready {
-        Readiness::Ready | Readiness::Unknown => otherwise.to_owned(),
-        Readiness::NotReady(why) => why.to_string(),
-    }
 }
 
 fn draw_side(canvas: &mut Canvas<'_>, area: Rect, screen: &FlowScreen, now: DateTime<Utc>) {
@@ -324,7 +157,7 @@ fn draw_side(canvas: &mut Canvas<'_>, area: Rect, screen: &FlowScreen, now: Date
         &"─".repeat(usize::from(area.width)),
         Role::Border,
     );
-    let lines = screen.current().map(|item| lines_of(&item, now));
+    let lines = screen.current().map(|item| facts::of(&item, now));
     let mut y = 1;
     for (label, content) in lines.unwrap_or_default() {
         let room = usize::from(area.width.saturating_sub(11));
@@ -344,103 +177,4 @@ fn draw_side(canvas: &mut Canvas<'_>, area: Rect, screen: &FlowScreen, now: Date
             y += 1;
         }
     }
-}
-
-type Fact = (&'static str, String);
-
-#[allow(clippy::too_many_lines, reason = "one arm for each kind of row")]
-fn lines_of(item: &FlowItem<'_>, now: DateTime<Utc>) -> Vec<Fact> {
-    let mut lines: Vec<Fact> = Vec::new();
-    let mut say = |label: &'static str, text: String| {
-        if !text.is_empty() {
-            lines.push((label, text));
-        }
-    };
-    match item {
-        FlowItem::Source(one) => {
-            say("source", one.object.path());
-            say("bus", one.bus.to_string());
-            say("state", one.ready.words().to_owned());
-            say("events", one.events.len().to_string());
-        }
-        FlowItem::Event(source, event) => {
-            say(
-                "event",
-                format!("{} of {}", event.name, source.object.path()),
-            );
-            say("kind", event.kind.to_string());
-            say("listens", event.what.to_string());
-        }
-        FlowItem::Listens(sensor, one) => {
-            say("sensor", sensor.object.path());
-            say(
-                "dependency",
-                format!("{}: {}/{}", one.name, one.source, one.event),
-            );
-            for filter in &one.filters {
-                say("filter", filter.to_string());
-            }
-            say("state", sensor.ready.words().to_owned());
-        }
-        FlowItem::Trigger(sensor, one) => {
-            say(
-                "trigger",
-                format!("{} of {}", one.name, sensor.object.path()),
-            );
-            say("does", one.what.to_string());
-            say("makes", one.makes.to_string());
-            say(
-                "when",
-                if one.conditions.is_empty() {
-                    one.uses.join(" and ")
-                } else {
-                    one.conditions.to_string()
-                },
-            );
-            for parameter in &one.parameters {
-                say("sets", parameter.to_string());
-            }
-        }
-        FlowItem::Made(one) => {
-            say("made", one.object.to_string());
-            say("by", format!("{}/{}", one.by, one.trigger));
-            say("phase", one.phase.word().to_owned());
-            say("revision", one.revision.to_string());
-            say(
-                "age",
-                one.at.map(|at| age_text(at, now)).unwrap_or_default(),
-            );
-        }
-        FlowItem::Sensor(one) => {
-            say("sensor", one.object.path());
-            for dependency in &one.dependencies {
-                say(
-                    "waits for",
-                    format!("{}/{}", dependency.source, dependency.event),
-                );
-            }
-            say("state", one.ready.words().to_owned());
-        }
-        FlowItem::Listener(one) | FlowItem::ListenerTrigger(one, _) => {
-            say("listener", one.object.path());
-            say("address", one.address.to_string());
-            say("state", one.ready.words().to_owned());
-        }
-        FlowItem::Webhooks => {}
-        FlowItem::Webhook(one) => {
-            say("id", one.id.to_string());
-            say("to", format!("{} {} {}", one.to, one.method, one.path));
-            say("answer", one.code.to_string());
-            for line in &one.outcome {
-                say("outcome", line.to_string());
-            }
-            for (at, line) in one.payload.lines().take(40).enumerate() {
-                say(if at == 0 { "payload" } else { "" }, line.to_owned());
-            }
-            for (name, value) in &one.headers {
-                say("header", format!("{name}: {value}"));
-            }
-        }
-    }
-    lines
 }

@@ -1,12 +1,13 @@
 //! The loop over Workflows: gathers the world of one, lets a pass decide, and does what it wishes.
 
 use super::library::{Home, shelf};
+use super::locks::Locks;
 use super::merge::merged;
 use super::model::{
     ClusterWorkflowTemplate, Spec, Workflow, WorkflowStatus, WorkflowTaskResult, WorkflowTemplate,
     read,
 };
-use super::node::Phase;
+use super::node::{NodeStatus, Phase};
 use super::operate::{Operation, Wish, World};
 use super::pods::label;
 use super::{compress, http};
@@ -46,6 +47,7 @@ pub struct Workflows {
     network: Network,
     recorder: Recorder,
     clock: PlatformClock,
+    locks: Locks,
 }
 
 fn key_of_workflow<K: kube::Resource>(meta: &K) -> Vec<String> {
@@ -96,6 +98,7 @@ impl Workflows {
             network,
             recorder: events.recorder(MANAGER),
             clock: runtime.clock().clone(),
+            locks: Locks::default(),
         };
         runtime.run(controller, queue);
         super::cron::CronWorkflows::start(runtime, events);
@@ -143,7 +146,10 @@ impl Workflows {
     /// Gathers what a pass looks at.
     async fn world(&self, key: &ObjectKey, spec: &Value, status: &mut WorkflowStatus) -> World {
         let by = format!("{}/{}", key.namespace, key.name);
-        let mut world = World::default();
+        let mut world = World {
+            locks: self.locks.clone(),
+            ..World::default()
+        };
         for pod in self.pods.informer().by_index(BY_WORKFLOW, &by) {
             let annotations = pod.metadata.annotations.as_ref();
             let id = annotations.and_then(|all| all.get("workflows.argoproj.io/node-id"));
@@ -268,6 +274,17 @@ impl Workflows {
             Some(why) => operation.end(Phase::Error, &why),
             None => operation.run(),
         }
+        if let Some(warning) = unfollowed(&raw, world) {
+            operation.warn(warning);
+        }
+        let holder = format!("{}/{name}", operation.namespace());
+        let status = &mut operation.status;
+        let is_over = status.phase.is_some_and(Phase::is_fulfilled);
+        world.locks.release(&holder, |node| {
+            let node = status.nodes.get(node);
+            is_over || node.is_some_and(NodeStatus::is_fulfilled)
+        });
+        status.synchronization = world.locks.status(&holder);
         Passed {
             status: operation.status,
             wishes: operation.wishes,
@@ -511,6 +528,23 @@ fn references(json: &Value) -> Vec<(String, bool)> {
 }
 
 /// Returns the ConfigMaps that parameters come from.
+/// Says which fields are read and change nothing: `memoize` always runs its step.
+fn unfollowed(spec: &Value, world: &World) -> Option<String> {
+    let library = world.library.values().map(|stored| &**stored);
+    let templates = std::iter::once(spec).chain(library);
+    let templates = templates.filter_map(|spec| spec.get("templates")?.as_array());
+    let memoized = templates
+        .flatten()
+        .filter(|template| template.get("memoize").is_some_and(Value::is_object));
+    let names: Vec<String> = memoized
+        .filter_map(|template| Some(format!("templates.{}", template.get("name")?.as_str()?)))
+        .collect();
+    (!names.is_empty()).then(|| {
+        let names = names.join(", ");
+        format!("memoize is not simulated: {names} always run, and nothing is kept in a cache")
+    })
+}
+
 fn config_names(json: &Value) -> BTreeSet<String> {
     match json {
         Value::Array(items) => items.iter().flat_map(config_names).collect(),
@@ -535,6 +569,8 @@ impl Controller for Workflows {
 
     async fn reconcile(&self, key: &ObjectKey) -> Result<Requeue, ReconcileError> {
         let Some(workflow) = self.workflows.informer().get(key) else {
+            let holder = format!("{}/{}", key.namespace, key.name);
+            self.locks.release(&holder, |_| true);
             return Ok(Requeue::OnChange);
         };
         if workflow.metadata.deletion_timestamp.is_some() {

@@ -23,7 +23,8 @@ impl Operation<'_> {
     /// Does all that can be done now.
     pub(super) fn run(&mut self) {
         self.set_globals();
-        if self.status.phase.is_none() && !self.begin() {
+        let is_new = matches!(self.status.phase, None | Some(Phase::Pending));
+        if is_new && !(self.has_its_locks() && self.begin()) {
             self.settle();
             return;
         }
@@ -36,6 +37,39 @@ impl Operation<'_> {
             self.advance();
         }
         self.settle();
+    }
+
+    /// Takes the locks of the whole workflow; without them it is Pending, and says so.
+    fn has_its_locks(&mut self) -> bool {
+        if self.is_shutting_down() {
+            return true;
+        }
+        let locks = self.spec.synchronization.clone();
+        match self.take_locks("", locks.as_ref()) {
+            Ok(None) => {
+                self.status.message.clear();
+                true
+            }
+            Ok(Some(message)) => {
+                self.status.phase = Some(Phase::Pending);
+                self.status.message = message;
+                false
+            }
+            Err(Halt::Mistake(why)) => {
+                self.end(Phase::Error, &why);
+                false
+            }
+            Err(Halt::Parallelism) => false,
+        }
+    }
+
+    /// Says which fields of its templates change nothing here.
+    pub(super) fn warn(&mut self, message: String) {
+        self.set_condition("SpecWarning", true);
+        let conditions = &mut self.status.conditions;
+        if let Some(known) = conditions.iter_mut().find(|one| one.kind == "SpecWarning") {
+            known.message = message;
+        }
     }
 
     /// Starts the workflow; false: it cannot be run at all.

@@ -81,6 +81,14 @@ impl Operation<'_> {
             Err(Halt::Parallelism) => return Err(Halt::Parallelism),
         };
         self.check_parallelism(name, &ready)?;
+        if self.node(name).is_none() {
+            let id = self.id_of(name);
+            let locks = ready.template.synchronization.as_ref();
+            // What it waits for stands in the workflow's status.
+            if self.take_locks(&id, locks)?.is_some() {
+                return Err(Halt::Parallelism);
+            }
+        }
         if ready.template.retry_strategy.is_some() {
             return self.execute_with_retries(name, &ready);
         }

@@ -133,6 +133,9 @@ pub struct WorkflowStatus {
     pub task_results_completion_status: BTreeMap<String, bool>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub persistent_volume_claims: Vec<Value>,
+    /// The locks that are held or waited for.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub synchronization: Value,
 }
 
 /// A workflow's spec, with that of the template it refers to put under it.
@@ -140,6 +143,7 @@ pub struct WorkflowStatus {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Spec {
     pub(super) entrypoint: String,
+    pub(super) synchronization: Option<Value>,
     pub(super) arguments: Arguments,
     pub(super) templates: Vec<Value>,
     pub(super) template_defaults: Option<Value>,

@@ -5,6 +5,7 @@
 //! that has been fulfilled is looked at again.
 
 use super::library::Home;
+use super::locks::Locks;
 use super::model::{Spec, TemplateRef, Workflow, WorkflowStatus};
 use super::node::{NodeFlag, NodeStatus, NodeType, Outputs, Phase, node_id};
 use super::substitute::Values;
@@ -29,6 +30,8 @@ pub(super) struct World {
     pub(super) library: HashMap<String, Arc<Value>>,
     /// Values in ConfigMaps, by name and key.
     pub(super) config: HashMap<(String, String), String>,
+    /// Who holds which lock, of all workflows.
+    pub(super) locks: Locks,
 }
 
 /// Something for the loop to do.

@@ -37,6 +37,7 @@ pub(super) struct Template {
     pub(super) init_containers: Vec<Value>,
     pub(super) sidecars: Vec<Value>,
     pub(super) daemon: bool,
+    pub(super) synchronization: Option<Value>,
 }
 
 /// What a template is, by the field that says so.
