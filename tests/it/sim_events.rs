@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, DynamicObject, ListParams, PostParams};
 use kube::core::GroupVersionKind;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tiphys::api::yaml;
 use tiphys::domain::clock::Clock as _;
@@ -117,6 +118,10 @@ struct Bed {
 
 impl Bed {
     async fn start(extra: &str) -> Self {
+        Self::start_at(extra, None).await
+    }
+
+    async fn start_at(extra: &str, listen: Option<SocketAddr>) -> Self {
         let mut scenario = scenario::load(scenario::DEFAULT, None).expect("a scenario");
         scenario.starts = vec![Component::Events];
         scenario.syncs.clear();
@@ -136,6 +141,7 @@ impl Bed {
         let start = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
         let options = SimulationOptions {
             pace: Pace::Stepped { start },
+            listen,
             ..SimulationOptions::new(scenario)
         };
         let bed = Self {
@@ -349,6 +355,131 @@ async fn a_bad_signature_is_refused_over_the_bytes_as_they_came() {
     assert!(refused.is_err());
     let received = bed.received().await.to_string();
     assert!(received.contains("missing signature"), "{received}");
+    bed.simulation.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_source_has_ports_of_its_own_that_any_client_can_ask() {
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let bed = Bed::start_at("", Some(any)).await;
+    let endpoints = bed.simulation.endpoints().expect("endpoints");
+    let url = |port: u16| {
+        let sources = endpoints.event_sources.iter();
+        let mut found = sources.filter(|one| one.name == "git" && one.port == port);
+        found.next().expect("a port").url.clone()
+    };
+    let _chosen = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::new();
+    let send = async |url: String, body: &'static str| {
+        let answer = client.post(url).body(body).send().await.expect("an answer");
+        let code = answer.status().as_u16();
+        (code, answer.text().await.expect("a body"))
+    };
+
+    let pushed = send(
+        format!("{}/push", url(12_000)),
+        "{\"ref\": \"refs/heads/main\", \"after\": \"c0ffee\"}",
+    );
+    assert_eq!(pushed.await, (200, "success".to_owned()));
+    bed.until("the trigger fired", async || {
+        bed.maps("on-").await.len() == 1
+    })
+    .await;
+    let (code, said) = send(format!("{}/push", url(13_000)), "{}").await;
+    assert_eq!(code, 404, "another port has other paths: {said}");
+    let (code, _) = send(format!("{}/push", url(12_000)), "{").await;
+    assert_eq!(code, 400);
+
+    // The service proxy tells the ports apart, too.
+    let body = json!({"ref": "refs/heads/main"});
+    let own = bed.ask(
+        Method::POST,
+        "git-eventsource-svc:push",
+        "/push",
+        body.clone(),
+    );
+    assert_eq!(own.await.expect("it is taken"), "success");
+    let other = bed.ask(
+        Method::POST,
+        "git-eventsource-svc:13000",
+        "/push",
+        body.clone(),
+    );
+    assert!(other.await.is_err());
+    let none = bed
+        .ask(Method::POST, "git-eventsource-svc:80", "/push", body)
+        .await;
+    let why = none.expect_err("no such port").to_string();
+    assert!(
+        why.contains("no service port 80 found for service"),
+        "{why}"
+    );
+    bed.simulation.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn triggers_keep_their_rate_and_hand_failures_to_the_dead_letter_trigger() {
+    let sensor = r#"
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Sensor
+metadata: {name: careful, namespace: argo-events}
+spec:
+  dependencies: [{name: approve, eventSourceName: git, eventName: approve}]
+  triggers:
+    - rateLimit: {unit: Minute, requestsPerUnit: 2}
+      template: &slow
+        name: slow
+        k8s: {operation: create, source: {resource: {apiVersion: v1, kind: ConfigMap, metadata: {generateName: slow-}}}}
+    - atLeastOnce: true
+      retryStrategy: {steps: 2, duration: 1s}
+      template: &bad
+        name: bad
+        argoWorkflow: {operation: submit-from, source: {resource: {apiVersion: argoproj.io/v1alpha1, kind: WorkflowTemplate, metadata: {name: nowhere}}}}
+      dlqTrigger:
+        template:
+          name: letter
+          k8s: {operation: create, source: {resource: {apiVersion: v1, kind: ConfigMap, metadata: {generateName: letter-}}}}
+    - template: {name: worse, argoWorkflow: {operation: submit-from, source: {resource: {apiVersion: argoproj.io/v1alpha1, kind: WorkflowTemplate, metadata: {name: nowhere}}}}}
+      dlqTrigger: {template: {name: never, log: {}}}
+"#;
+    let bed = Bed::start(&sensor.replace("&slow", "").replace("&bad", "")).await;
+    bed.until("it is ready", async || {
+        is_ready(&bed.get("Sensor", "careful").await)
+    })
+    .await;
+
+    for _ in 0..2 {
+        let sent = bed.ask(
+            Method::POST,
+            "git-eventsource-svc",
+            "/approve",
+            json!({"by": "ann"}),
+        );
+        sent.await.expect("it is taken");
+    }
+
+    bed.until("one fired at once", async || {
+        bed.maps("slow-").await.len() == 1
+    })
+    .await;
+    bed.until("both letters came", async || {
+        bed.simulation.clock().step(Duration::from_millis(100));
+        bed.maps("letter-").await.len() == 2
+    })
+    .await;
+    assert_eq!(
+        bed.maps("slow-").await.len(),
+        1,
+        "the second one waits half a minute"
+    );
+    bed.until("the second one fired", async || {
+        bed.simulation.clock().step(Duration::from_secs(1));
+        bed.maps("slow-").await.len() == 2
+    })
+    .await;
+    let received = bed.received().await.to_string();
+    assert!(received.contains("its dlqTrigger is not fired, because `atLeastOnce` is not set"));
     bed.simulation.shutdown().await;
 }
 

@@ -6,4 +6,5 @@ mod examples;
 mod faults;
 mod graphs;
 mod kinds;
+mod locks;
 mod steering;

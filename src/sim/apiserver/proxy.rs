@@ -23,8 +23,8 @@ pub(super) async fn pass(call: &Call, mut request: Request<Body>) -> Result<Resp
             let why = why.unwrap_or_else(|| no_endpoints(&call.path.name));
             unavailable(why.replace("{service}", service))
         })?;
-        let host = format!("{service}.{}.svc:{number}", call.path.namespace);
-        if let Ok(host) = HeaderValue::try_from(host) {
+        let host = number.map(|number| format!("{service}.{}.svc:{number}", call.path.namespace));
+        if let Some(Ok(host)) = host.map(HeaderValue::try_from) {
             request.headers_mut().insert(HOST, host);
         }
     }
@@ -57,24 +57,25 @@ fn name_and_port(text: &str) -> (&str, &str) {
     }
 }
 
-/// Returns the number of a Service's port that is asked for by number or name; without either, of
-/// its first one. The error is what there is to say when it has no such number.
-fn port_of(spec: Option<&Value>, asked: &str) -> Result<u64, Option<String>> {
+/// Returns the number of a Service's port that is asked for by number or name; none is asked for
+/// without either. The error is what there is to say when it has no such number.
+fn port_of(spec: Option<&Value>, asked: &str) -> Result<Option<u64>, Option<String>> {
     let ports = spec.and_then(|spec| spec.get("ports")?.as_array());
     let mut ports = ports.into_iter().flatten();
     let number = |port: &Value| port.get("port").and_then(Value::as_u64);
     if asked.is_empty() {
-        return Ok(ports.next().and_then(number).unwrap_or(80));
+        return Ok(None);
     }
     if let Ok(wanted) = asked.parse::<u64>() {
         let mut numbers = ports.filter_map(number);
         let why = || format!("no service port {wanted} found for service \"{{service}}\"");
-        return numbers
-            .find(|port| *port == wanted)
-            .ok_or_else(|| Some(why()));
+        if numbers.any(|port| port == wanted) {
+            return Ok(Some(wanted));
+        }
+        return Err(Some(why()));
     }
     let named = ports.find(|port| port.get("name").and_then(Value::as_str) == Some(asked));
-    named.and_then(number).ok_or(None)
+    named.and_then(number).map(Some).ok_or(None)
 }
 
 fn inner_uri(uri: &Uri) -> Result<Uri, ApiError> {
@@ -108,7 +109,10 @@ mod tests {
         let spec = serde_json::json!({"ports": [{"name": "web", "port": 80}, {"port": 8443}]});
         let of = |asked: &str| port_of(Some(&spec), asked);
 
-        assert_eq!((of(""), of("web"), of("8443")), (Ok(80), Ok(80), Ok(8443)));
+        assert_eq!(
+            (of(""), of("web"), of("8443")),
+            (Ok(None), Ok(Some(80)), Ok(Some(8443)))
+        );
         assert_eq!(of("grpc"), Err(None));
         let why = of("9090").expect_err("no such port");
         assert!(why.is_some_and(|why| why.starts_with("no service port 9090")));

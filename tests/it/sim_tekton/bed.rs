@@ -141,11 +141,19 @@ impl Bed {
     }
 
     pub(super) async fn patch(&self, kind: &str, name: &str, patch: Value) {
-        let patched = self
-            .tekton(kind)
-            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
-            .await;
+        let patched = self.try_patch(kind, name, patch).await;
         patched.expect("it is patched");
+    }
+
+    pub(super) async fn try_patch(
+        &self,
+        kind: &str,
+        name: &str,
+        patch: Value,
+    ) -> Result<(), kube::Error> {
+        let params = PatchParams::default();
+        let patched = self.tekton(kind).patch(name, &params, &Patch::Merge(patch));
+        patched.await.map(drop)
     }
 
     /// Waits until an object is as asked for.

@@ -185,6 +185,29 @@ async fn a_run_is_stopped_in_three_ways() {
 }
 
 #[tokio::test]
+async fn a_run_that_has_started_takes_no_edits_but_its_status() {
+    let bed = Bed::start(Vec::new()).await;
+    bed.run("ci", json!({"tasks": [task("a", json!({}))]}), json!({}))
+        .await;
+    let params = json!({"spec": {"params": [{"name": "late", "value": "x"}]}});
+
+    let refused = bed.try_patch("PipelineRun", "ci", params.clone()).await;
+
+    let why = refused.expect_err("it has started").to_string();
+    assert!(
+        why.contains("Once the PipelineRun has started, only status updates are allowed"),
+        "{why}"
+    );
+    bed.end("PipelineRun", "ci").await;
+    let refused = bed.try_patch("PipelineRun", "ci", params).await;
+    let why = refused.expect_err("it is over").to_string();
+    assert!(
+        why.contains("Once the PipelineRun is complete, no updates are allowed"),
+        "{why}"
+    );
+}
+
+#[tokio::test]
 async fn a_pending_run_waits_to_be_released() {
     let bed = Bed::start(Vec::new()).await;
     let spec = json!({"tasks": [task("a", json!({}))]});
