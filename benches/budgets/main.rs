@@ -180,6 +180,7 @@ fn measure(
         4.0,
     );
     measure_run(table, &mut cockpit);
+    measure_log(table, &mut cockpit, pid);
     cockpit.key(":");
     cockpit.key("q");
     cockpit.key("\r");
@@ -201,6 +202,38 @@ fn measure_run(table: &mut Table, cockpit: &mut Terminal) {
     table.row("scroll it, ms (worst)", worst, 8.0);
     let end = cockpit.open("G", |screen| screen.contains(&last));
     table.row("to its last step, ms", end, 8.0);
+    cockpit.key("\u{1b}");
+    cockpit.settle();
+}
+
+/// A log of many lines is read whole, answers keys meanwhile and is filtered.
+fn measure_log(table: &mut Table, cockpit: &mut Terminal, pid: u32) {
+    for letter in ":logs pod/argocd/chatty".chars() {
+        cockpit.key(&letter.to_string());
+    }
+    let last = format!("line {}", server::LINES - 1);
+    cockpit.open("\r", |screen| screen.contains(&last));
+    let before = Usage::of(pid);
+    // From the first line on; then to the end, where new lines are followed.
+    let all = format!(" {} lines", server::LINES);
+    let took = cockpit.open("1", |screen| screen.contains(&all));
+    let after = Usage::of(pid);
+    let what = format!("follow {} log lines, ms", server::LINES);
+    table.row(&what, took, 2_000.0);
+    let more = after.resident_mib - before.resident_mib;
+    table.row("memory for them, MiB", more, 40.0);
+    let mut worst: f64 = 0.0;
+    for key in ["k"; 20].iter().chain(&["\u{2}"; 20]) {
+        worst = worst.max(cockpit.key(key).0);
+    }
+    table.row("scroll the log, ms (worst)", worst, 8.0);
+    cockpit.key("/");
+    let letters = "9999"
+        .chars()
+        .map(|letter| cockpit.key(&letter.to_string()).0);
+    let worst = letters.fold(0.0, f64::max);
+    table.row("filter letter → log, ms (worst)", worst, 16.0);
+    cockpit.key("\u{1b}");
     cockpit.key("\u{1b}");
     cockpit.settle();
 }

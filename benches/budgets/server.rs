@@ -4,13 +4,17 @@
 //! It prints its address, counts requests, and obeys lines on stdin: `requests` prints the count,
 //! `change N` changes N Applications one after the other, `pace N SECONDS` changes N a second.
 
+use bytes::Bytes;
 use chrono::Utc;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use std::io::{BufRead, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tiphys::sim::apiserver::{ApiServer, ServerOptions};
+use tiphys::sim::apiserver::{ApiServer, LogRequest, PodLogs, ServerOptions};
 use tiphys::sim::clock::PlatformClock;
 
 const PATH: &str = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications";
@@ -25,6 +29,7 @@ async fn serve(count: usize) {
     let created = Utc::now() - chrono::TimeDelta::days(51);
     let clock = PlatformClock::running(created, 1.0);
     let server = ApiServer::start(ServerOptions::new(clock));
+    server.set_pod_logs(Arc::new(Chatty));
     let client = server.client("bench");
     fill(&client, count).await;
     let requests = Arc::new(AtomicU64::new(0));
@@ -112,10 +117,53 @@ async fn fill(client: &kube::Client, count: usize) {
     define(client, "argoproj.io", ("Workflow", "workflows")).await;
     let workflows = "/apis/argoproj.io/v1alpha1/namespaces/argocd/workflows";
     post(client, workflows, &workflow(NODES)).await;
+    chatty(client).await;
 }
 
 const RESOURCES: usize = 10;
 const HISTORY: usize = 4;
+
+/// How many lines the chatty Pod has written.
+pub(crate) const LINES: u64 = 100_000;
+
+/// The log of a Pod that has said much and goes on.
+struct Chatty;
+
+impl PodLogs for Chatty {
+    fn read(
+        &self,
+        request: LogRequest,
+    ) -> BoxFuture<'static, Result<BoxStream<'static, Bytes>, String>> {
+        let first = LINES.saturating_sub(request.tail_lines.unwrap_or(LINES));
+        let start = Utc::now() - chrono::TimeDelta::seconds(200_000);
+        let chunk = move |from: u64| {
+            let line = |number: u64| {
+                let at = start + chrono::TimeDelta::seconds(number as i64);
+                let at = at.to_rfc3339_opts(chrono::SecondsFormat::Nanos, true);
+                format!("{at} GET /search?q=lamp&page={number} 200 in 12 ms, line {number}\n")
+            };
+            Bytes::from(
+                (from..(from + 500).min(LINES))
+                    .map(line)
+                    .collect::<String>(),
+            )
+        };
+        let chunks = futures::stream::iter((first..LINES).step_by(500).map(chunk));
+        // It is followed: the stream stays open.
+        let stream = chunks.chain(futures::stream::pending());
+        std::future::ready(Ok(stream.boxed())).boxed()
+    }
+}
+
+async fn chatty(client: &kube::Client) {
+    let pod = json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "chatty", "namespace": "argocd"},
+        "spec": {"containers": [{"name": "main", "image": "chatty"}]},
+        "status": {"phase": "Running", "containerStatuses": [
+            {"name": "main", "ready": true, "restartCount": 0, "image": "chatty", "imageID": "",
+             "state": {"running": {"startedAt": "2026-10-01T10:00:00Z"}}}]}});
+    post(client, "/api/v1/namespaces/argocd/pods", &pod).await;
+}
 
 /// How many steps the Workflow has.
 pub(crate) const NODES: usize = 2_000;

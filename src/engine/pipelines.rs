@@ -7,7 +7,7 @@ pub(super) use flow::{RECEIVER, run as flow, source_path};
 pub(super) use run::{pod_label, run, why};
 
 use super::github;
-use super::protocol::{Delta, Rows, SourceName, Ticket, Update};
+use super::protocol::{Delta, Rows, Scope, SourceName, Ticket, Update};
 use super::session::Session;
 use super::watch::{Batch, Outlet, Target, Typed, Watcher};
 use crate::api::convert::tekton;
@@ -36,11 +36,13 @@ pub(super) async fn runs(session: Arc<Session>, ticket: Ticket, shown: GroupKind
         tekton::task_run_kind(),
     ];
     kinds.retain(|_| shown == runs_kind());
+    // Repositories are in no namespace: among others they are shown when all are.
+    let with_actions = shown != runs_kind() || session.scope == Scope::All;
     let mut table = Runs {
         session,
         ticket,
         shown,
-        parts: kinds.len() + 1,
+        parts: kinds.len() + usize::from(with_actions),
         durations: Durations::default(),
         states: Vec::new(),
         told: None,
@@ -52,7 +54,11 @@ pub(super) async fn runs(session: Arc<Session>, ticket: Ticket, shown: GroupKind
             None => table.states.push((kind, absent())),
         }
     }
-    watches.push(table.watch_actions(changes));
+    if with_actions {
+        watches.push(table.watch_actions(changes));
+    } else {
+        drop(changes);
+    }
     table.begin().await;
     while let Some(change) = inbox.recv().await {
         match change {

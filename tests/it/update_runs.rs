@@ -3,6 +3,7 @@
 use crate::cockpit::{Cockpit, cluster};
 use crate::screens_runs_data::{crons, failed, flow, template, waiting, workflow_detail};
 use std::time::Duration;
+use tiphys::app::commands::Command;
 use tiphys::app::overlays::{Focus, Overlay};
 use tiphys::app::schedule::next_deadline;
 use tiphys::app::screens::{RunView, Screen};
@@ -10,7 +11,7 @@ use tiphys::domain::intent::Verb;
 use tiphys::domain::kind::ARGO;
 use tiphys::domain::object::{GroupKind, ObjectRef};
 use tiphys::domain::pipeline::cron::cron_kind;
-use tiphys::domain::pipeline::{CancelWay, RunDetail, RunVerb, TEKTON, runs_kind};
+use tiphys::domain::pipeline::{CancelWay, Phase, RunDetail, RunVerb, System, TEKTON, runs_kind};
 use tiphys::domain::rows::{Column, Delta, ObjectRow, Rows};
 use tiphys::engine::protocol::{Answer, Request, Topic, Update};
 
@@ -161,7 +162,7 @@ fn the_step_that_waits_is_resumed_with_the_value_that_was_typed() {
 #[test]
 fn a_run_of_tekton_is_cancelled_in_one_of_three_ways() {
     let mut detail = here(workflow_detail(&waiting()));
-    detail.row.system = tiphys::domain::pipeline::System::Tekton;
+    detail.row.system = System::Tekton;
     detail.row.object.kind = GroupKind::new(TEKTON, "PipelineRun");
     let mut cockpit = open(detail);
 
@@ -292,4 +293,106 @@ fn intents_in_words_reach_runs() {
         parameters: vec![("environment".into(), "prod".into())],
     };
     assert_eq!(cockpit.intents()[0].verb, Verb::Run(resume));
+}
+
+/// A run of GitHub Actions that stands where it is said to.
+fn of_github(phase: Phase) -> RunDetail {
+    let mut detail = here(workflow_detail(&waiting()));
+    detail.row.system = System::Actions;
+    detail.row.phase = phase;
+    detail.row.object.kind = System::Actions.kind();
+    detail.row.object.namespace = Some("web/flask-app".into());
+    detail.row.object.name = "ci-7-1000007".into();
+    detail
+}
+
+/// The commands that the menu of what is under the cursor offers.
+fn menu(cockpit: &mut Cockpit) -> Vec<Command> {
+    cockpit.press("m");
+    let Some(Overlay::Menu(menu)) = &cockpit.state.overlay else {
+        panic!("no menu: {:?}", cockpit.state.overlay);
+    };
+    let commands = menu.items.iter().map(|item| item.command).collect();
+    cockpit.press("esc");
+    commands
+}
+
+#[test]
+fn a_run_of_actions_is_cancelled_and_run_again_in_place() {
+    let mut cockpit = open(of_github(Phase::Running));
+    let verb = confirm(&mut cockpit, "shift-x");
+    assert_eq!(verb, RunVerb::Cancel(CancelWay::Now), "there is one way");
+    let offered = menu(&mut cockpit);
+    for alien in [
+        Command::SuspendRun,
+        Command::StopRun,
+        Command::Submit,
+        Command::Edit,
+    ] {
+        assert!(!offered.contains(&alien), "{alien:?} in {offered:?}");
+    }
+
+    let mut cockpit = open(of_github(Phase::Failed));
+    assert_eq!(confirm(&mut cockpit, "shift-r"), RunVerb::Retry);
+    cockpit.command("rerun actions/web/flask-app/ci-7-1000007");
+    assert!(
+        cockpit
+            .dialog()
+            .preview
+            .iter()
+            .any(|line| line.contains("new attempt"))
+    );
+    cockpit.press("right enter");
+    let intents = cockpit.intents();
+    let rerun = intents.last().expect("an intent");
+    assert_eq!(rerun.verb, Verb::Run(RunVerb::Resubmit));
+    assert_eq!(rerun.target.path(), "web/flask-app/ci-7-1000007");
+}
+
+#[test]
+fn menus_of_sources_schedules_and_webhooks_offer_what_applies() {
+    let mut cockpit = Cockpit::connected();
+    cockpit.command("event-flow");
+    let ticket = cockpit.ticket_of(&Topic::EventFlow);
+    let mut all = flow();
+    all.sources[0].object.cluster = cluster();
+    let generation = cockpit.state.link.generation;
+    cockpit.report(Update::EventFlow {
+        generation,
+        ticket,
+        flow: Box::new(all),
+    });
+    let alien = [
+        Command::Sync,
+        Command::Promote,
+        Command::Restart,
+        Command::Scale,
+        Command::Logs,
+        Command::Terminate,
+        Command::Resubmit,
+        Command::CancelRun,
+        Command::ToggleGraph,
+    ];
+
+    let of_source = menu(&mut cockpit);
+    assert!(of_source.contains(&Command::TestEvent), "{of_source:?}");
+    assert!(
+        !alien.iter().any(|one| of_source.contains(one)),
+        "{of_source:?}"
+    );
+    cockpit.press("shift-g");
+    assert_eq!(menu(&mut cockpit), [Command::Replay]);
+
+    cockpit.command("crons");
+    let mut rows = crons();
+    rows[0].object.cluster = cluster();
+    list(&mut cockpit, &cron_kind(), Rows::CronRuns(rows));
+    let of_cron = menu(&mut cockpit);
+    for own in [Command::TriggerCron, Command::SwitchCron, Command::Submit] {
+        assert!(of_cron.contains(&own), "{own:?} in {of_cron:?}");
+    }
+    assert!(
+        !alien.iter().any(|one| of_cron.contains(one)),
+        "{of_cron:?}"
+    );
 }

@@ -151,9 +151,9 @@ impl Bed {
         name: &str,
         patch: Value,
     ) -> Result<(), kube::Error> {
-        let params = PatchParams::default();
-        let patched = self.tekton(kind).patch(name, &params, &Patch::Merge(patch));
-        patched.await.map(drop)
+        let (api, params) = (self.tekton(kind), PatchParams::default());
+        let patched = api.patch(name, &params, &Patch::Merge(patch)).await;
+        patched.map(drop)
     }
 
     /// Waits until an object is as asked for.

@@ -9,14 +9,13 @@ mod results;
 mod validation;
 
 use super::facts::{Facts, Halt, Judgement, Limits, Standing, summary};
-use super::go_span;
 use super::model::spec::PipelineRunSpec;
 use super::model::status::{ChildReference, Conditions, PipelineRunStatus, SkippedTask};
 use super::model::{PipelineRun, TaskRun, status};
+use super::{Failure, LONGEST, go_span};
 use crate::domain::clock::Clock;
 use crate::sim::clock::PlatformClock;
 use crate::sim::controllers::analysis::duration;
-use crate::sim::controllers::ownership::owner_keys;
 use crate::sim::controllers::runtime::time::{api_time, utc};
 use crate::sim::controllers::runtime::{
     Controller, ObjectKey, ReconcileError, Requeue, Runtime, Writer,
@@ -26,14 +25,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use prepare::Prepared;
 
-const MANAGER: &str = "tekton-pipelines-controller";
-/// How long a run may take when it does not say.
-const LONGEST: TimeDelta = TimeDelta::hours(1);
 const BY_CANCEL: &str = "TaskRun cancelled as the PipelineRun it belongs to has been cancelled.";
 const BY_TIMEOUT: &str = "TaskRun cancelled as the PipelineRun it belongs to has timed out.";
-
-/// Reason and message of a run that has failed.
-type Failure = (&'static str, String);
 
 /// The PipelineRun controller.
 pub struct PipelineRuns {
@@ -94,21 +87,15 @@ impl Work<'_> {
 impl PipelineRuns {
     /// Starts the controller.
     pub fn start(runtime: &Runtime, events: &Events) {
-        let runs = runtime.informer::<PipelineRun>();
-        let task_runs = runtime.informer::<TaskRun>();
-        let claims = runtime.informer::<PersistentVolumeClaim>();
-        let queue = runtime.queue();
-        runs.feed(&queue, |change| [change.key()]);
-        task_runs.feed(&queue, |change| owner_keys(change, "PipelineRun"));
-        claims.required_by(&queue);
+        let tools = super::tools(runtime, events, "PipelineRun");
         let controller = Self {
-            runs: runs.writer(MANAGER),
-            task_runs: task_runs.writer(MANAGER),
-            claims: claims.writer(MANAGER),
-            recorder: events.recorder(MANAGER),
-            clock: runtime.clock().clone(),
+            runs: tools.runs,
+            task_runs: tools.children,
+            claims: tools.claims,
+            recorder: tools.recorder,
+            clock: tools.clock,
         };
-        runtime.run(controller, queue);
+        runtime.run(controller, tools.queue);
     }
 
     /// Moves a run on; returns when something is over time.

@@ -8,17 +8,16 @@ mod pod;
 mod progress;
 mod workspace;
 
-use super::go_span;
 use super::model::spec::{TaskRunSpec, TaskSpec};
 use super::model::status::{Conditions, TaskRunStatus};
 use super::model::value::ParamValue;
 use super::model::{TaskRun, status};
 use super::replace::Replacements;
 use super::resolve::{self, Unresolved};
+use super::{Failure, LONGEST, go_span};
 use crate::domain::clock::Clock;
 use crate::sim::clock::PlatformClock;
 use crate::sim::controllers::analysis::duration;
-use crate::sim::controllers::ownership::owner_keys;
 use crate::sim::controllers::runtime::time::{api_time, utc};
 use crate::sim::controllers::runtime::{
     Controller, ObjectKey, ReconcileError, Requeue, Runtime, Writer,
@@ -31,13 +30,6 @@ use progress::Progress;
 use serde_json::{Value, json};
 use std::sync::Arc;
 pub(super) use workspace::{claim_of, claims};
-
-const MANAGER: &str = "tekton-pipelines-controller";
-/// How long a run may take when it does not say.
-const LONGEST: TimeDelta = TimeDelta::hours(1);
-
-/// Reason and message of a run that has failed.
-type Failure = (&'static str, String);
 
 /// The TaskRun controller.
 pub struct TaskRuns {
@@ -60,21 +52,15 @@ struct Work<'a> {
 impl TaskRuns {
     /// Starts the controller.
     pub fn start(runtime: &Runtime, events: &Events) {
-        let runs = runtime.informer::<TaskRun>();
-        let pods = runtime.informer::<Pod>();
-        let claims = runtime.informer::<PersistentVolumeClaim>();
-        let queue = runtime.queue();
-        runs.feed(&queue, |change| [change.key()]);
-        pods.feed(&queue, |change| owner_keys(change, "TaskRun"));
-        claims.required_by(&queue);
+        let tools = super::tools(runtime, events, "TaskRun");
         let controller = Self {
-            runs: runs.writer(MANAGER),
-            pods: pods.writer(MANAGER),
-            claims: claims.writer(MANAGER),
-            recorder: events.recorder(MANAGER),
-            clock: runtime.clock().clone(),
+            runs: tools.runs,
+            pods: tools.children,
+            claims: tools.claims,
+            recorder: tools.recorder,
+            clock: tools.clock,
         };
-        runtime.run(controller, queue);
+        runtime.run(controller, tools.queue);
     }
 
     /// Moves a run on; returns when it is over time.
