@@ -54,8 +54,8 @@ struct Tools<R: Watched, C: Watched> {
 /// Follows the runs of a kind and their children.
 fn tools<R, C>(runtime: &Runtime, events: &Events, kind: &'static str) -> Tools<R, C>
 where
-    R: Watched<DynamicType = ()>,
-    C: Watched<DynamicType = ()>,
+    R: Watched<DynamicType = ()> + serde::Serialize,
+    C: Watched<DynamicType = ()> + serde::Serialize,
 {
     let runs = runtime.informer::<R>();
     let children = runtime.informer::<C>();
