@@ -299,6 +299,7 @@ fn intents_in_words_reach_runs() {
 fn of_github(phase: Phase) -> RunDetail {
     let mut detail = here(workflow_detail(&waiting()));
     detail.row.system = System::Actions;
+    detail.row.template = None;
     detail.row.phase = phase;
     detail.row.object.kind = System::Actions.kind();
     detail.row.object.namespace = Some("web/flask-app".into());

@@ -160,7 +160,8 @@ fn push_registries(spans: &mut Vec<Span<'_>>, state: &State) {
         SourceName::Kubernetes
         | SourceName::Kind(_)
         | SourceName::Prometheus
-        | SourceName::Alertmanager => None,
+        | SourceName::Alertmanager
+        | SourceName::GitHub => None,
     });
     let ill = known
         .clone()
