@@ -74,15 +74,6 @@ pub(super) async fn answer(session: &Arc<Session>, what: Fetch) -> Result<Answer
             .await
             .map(Answer::Dashboards),
         Fetch::Dashboard { json } => dashboard(&json),
-        Fetch::Dashboard { json } => {
-            let read = crate::api::convert::dashboard::dashboard(&json, "");
-            let read = read.map_err(|problem| {
-                let sentence = format!("cannot read the dashboard: {problem}");
-                Finding::new(crate::domain::finding::Severity::Error, sentence)
-                    .with_hint("export it from Grafana as JSON")
-            });
-            read.map(|read| Answer::Dashboards(vec![read]))
-        }
         Fetch::GitHub => super::github::standing(session).await,
         Fetch::Template { object } => template(session, &object).await,
         // The platform answers this one without a connection.
