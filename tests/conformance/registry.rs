@@ -250,7 +250,8 @@ async fn what_runs_is_found_in_a_real_registry() {
         engine.requests.try_send(request).expect("room");
     }
 
-    let row = row(&mut engine, |row| row.digest.is_some()).await;
+    // Before the registry has answered, the node's own digest stands in the row.
+    let row = row(&mut engine, |row| row.size.is_some()).await;
 
     assert_eq!(row.digest.map(|digest| digest.to_string()), Some(old));
     assert_eq!(&*row.newest, "1.10.0", "tags are ordered as versions");
