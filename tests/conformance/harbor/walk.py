@@ -96,7 +96,10 @@ async def walk(harbor):
                 await harbor.get_artifact(*one, with_scan_overview=True)
                 await harbor.get_artifact_tags(*one)
                 await harbor.get_artifact_accessories(*one)
-                await harbor.get_artifact_vulnerabilities(*one)
+                if artifact.scan_overview:
+                    await harbor.get_artifact_vulnerabilities(*one)
+                else:
+                    await refused(NotFound, harbor.get_artifact_vulnerabilities(*one))
                 if not artifact.references:
                     await harbor.get_artifact_build_history(*one)
                 seen += 1
