@@ -296,19 +296,25 @@ fn plan(
     images: &[SeedImage],
 ) -> Vec<Planned> {
     let mut planned = Vec::new();
-    for (at, seed) in images.iter().enumerate() {
+    let mut later: BTreeMap<String, i64> = BTreeMap::new();
+    for (name, _) in images
+        .iter()
+        .filter_map(|seed| split(&seed.reference, host))
+    {
+        *later.entry(name).or_default() += 1;
+    }
+    for seed in images {
         let Some((repository, tag)) = split(&seed.reference, host) else {
             continue;
         };
-        let later = images.iter().skip(at + 1).filter(|other| {
-            split(&other.reference, host).is_some_and(|(other, _)| other == repository)
-        });
+        let left = later.entry(repository.clone()).or_default();
+        *left -= 1;
         let found = shape
             .artifacts
             .iter()
             .find(|one| globs::matches(&one.image, &seed.reference));
         let own = found.cloned().unwrap_or_default();
-        let by_place = TimeDelta::days(1 + BETWEEN_DAYS * later.count() as i64);
+        let by_place = TimeDelta::days(1 + BETWEEN_DAYS * *left);
         let age = own.age.as_deref().and_then(age);
         let pushed = match (age, seed.pushed) {
             (Some(age), _) => now - age,

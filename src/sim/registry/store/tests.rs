@@ -2,7 +2,7 @@
 
 use super::super::manifest::{Descriptor, OCI_INDEX, OCI_MANIFEST};
 use super::*;
-use chrono::{DateTime, TimeDelta};
+use chrono::TimeDelta;
 use serde_json::json;
 
 const REPOSITORY: &str = "shop/web";
