@@ -68,10 +68,13 @@ impl Swagger {
         // These are answered also where the definition does not list them.
         let unlisted = matches!(status.as_u16(), 401 | 409 | 412);
         let errors = &self.0["responses"]["409"];
-        let response = match response {
-            Value::Null if unlisted => errors,
-            Value::Null => return vec![format!("{method} {template}: {status} is not declared")],
-            declared => self.follow(declared),
+        if response.is_null() && !unlisted {
+            return vec![format!("{method} {template}: {status} is not declared")];
+        }
+        let response = if response.is_null() {
+            errors
+        } else {
+            self.follow(response)
         };
         let mut mistakes = Vec::new();
         if status == StatusCode::OK {
