@@ -11,6 +11,7 @@ pub mod dashboard;
 pub mod detail;
 pub mod event;
 pub mod harbor;
+pub mod image_updater;
 mod loose;
 pub mod metric;
 pub mod oci;

@@ -5,6 +5,7 @@
 //! a registry or a cluster.
 
 mod annotations;
+mod application_ref;
 mod choose;
 mod constraint;
 mod kustomization;
@@ -15,14 +16,15 @@ mod version;
 mod write_back;
 
 pub use annotations::{ANNOTATION_PREFIX, from_annotations};
+pub use application_ref::{ApplicationRef, LabelOperator, LabelRule, reference_for};
 pub use choose::{Candidate, Current, Decision, TagFact, Verdict, choose};
 pub use constraint::Constraint;
 pub use kustomization::set_image;
 pub use row::{UpdateRow, update_object, updates_kind};
 pub use rules::{Allow, Policy, Strategy, platform_suits};
-pub use settings::{ImageRule, Manifest, Settings, split_identifier};
+pub use settings::{ImageRule, Keys, Manifest, Settings, split_identifier};
 pub use version::Version;
 pub use write_back::{
-    Branches, FileTarget, HelmParameter, Method, WriteBack, Written, commit_message,
-    helm_parameters, kustomize_image, merge_kustomize_image,
+    Branches, FileTarget, Method, Parameter, WriteBack, Written, commit_message, kustomize_image,
+    merge_kustomize_image, parameters,
 };

@@ -13,6 +13,7 @@ pub mod disruption;
 pub mod events;
 pub mod experiments;
 pub mod http_routes;
+pub mod image_updater;
 pub mod ingress;
 pub mod job;
 pub mod namespace;

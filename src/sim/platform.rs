@@ -9,6 +9,7 @@ mod endpoints;
 mod faults;
 mod fleet;
 mod forward;
+mod image_updater;
 mod listen;
 mod monitoring;
 mod objects;

@@ -125,6 +125,7 @@ const PAIRS: [(&str, &str); 21] = [
     ("argo-cd/applicationset-crd.yaml", "applicationsets.yaml"),
     ("argo-cd/appproject-crd.yaml", "appprojects.yaml"),
     ("rollouts/rollout-crd.yaml", "rollouts.yaml"),
+    ("image-updater/imageupdaters.yaml", "imageupdaters.yaml"),
     ("rollouts/analysis-run-crd.yaml", "analysisruns.yaml"),
     (
         "rollouts/analysis-template-crd.yaml",

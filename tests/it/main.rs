@@ -54,6 +54,7 @@ mod sim_delivery_canary;
 mod sim_events;
 mod sim_git;
 mod sim_harbor;
+mod sim_image_updater;
 mod sim_kustomize;
 mod sim_monitoring;
 mod sim_platform;

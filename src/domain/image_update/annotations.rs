@@ -1,6 +1,6 @@
 //! Settings in annotations of an Application (`pkg/argocd/annotations.go`).
 
-use super::settings::{ImageRule, Manifest, Settings, split_identifier};
+use super::settings::{ImageRule, Keys, Manifest, Settings, split_identifier};
 use super::write_back::WriteBack;
 use crate::domain::object::Text;
 
@@ -52,17 +52,18 @@ fn rule<'a>(
         let found = (!prefix.is_empty()).then(|| value(&format!("{prefix}.{name}")));
         found.flatten().unwrap_or_default().into()
     };
-    let helm = (
-        key("helm.image-name"),
-        key("helm.image-tag"),
-        key("helm.image-spec"),
-    );
-    let manifest = match (key("kustomize.image-name"), helm) {
-        (name, _) if !name.is_empty() => Manifest::Kustomize { name },
-        (_, (name, tag, spec)) if !(name.is_empty() && tag.is_empty() && spec.is_empty()) => {
-            Manifest::Helm { name, tag, spec }
-        }
-        _ => Manifest::Plain,
+    let keys = Keys {
+        name: key("helm.image-name"),
+        tag: key("helm.image-tag"),
+        spec: key("helm.image-spec"),
+    };
+    let name = key("kustomize.image-name");
+    let manifest = if !name.is_empty() {
+        Manifest::Kustomize { name }
+    } else if keys != Keys::default() {
+        Manifest::Helm(keys)
+    } else {
+        Manifest::Plain
     };
     ImageRule {
         alias: alias.into(),

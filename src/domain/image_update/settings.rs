@@ -49,9 +49,20 @@ pub enum Manifest {
     #[default]
     Plain,
     /// The name in the kustomization, where it differs from the image's.
-    Kustomize { name: Text },
-    /// Keys of Helm values: the whole reference in `spec`, or name and tag apart. Empty for none.
-    Helm { name: Text, tag: Text, spec: Text },
+    Kustomize {
+        name: Text,
+    },
+    Helm(Keys),
+    /// Variables of a plugin's environment.
+    Plugin(Keys),
+}
+
+/// Where name and tag are set apart, or the whole reference as `spec`; empty for none.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Keys {
+    pub name: Text,
+    pub tag: Text,
+    pub spec: Text,
 }
 
 /// What is wanted of one image of an Application.

@@ -1,6 +1,6 @@
 //! Where a new tag is written: into the Application, or into files of a repository, and in which words.
 
-use super::settings::{ImageRule, Manifest};
+use super::settings::{ImageRule, Keys, Manifest};
 use crate::domain::object::Text;
 use std::fmt::Write as _;
 
@@ -205,7 +205,7 @@ pub fn kustomize_image(rule: &ImageRule, new: &str) -> String {
     let full = format!("{}{separator}{new}", rule.image);
     match &rule.manifest {
         Manifest::Kustomize { name } => format!("{name}={full}"),
-        Manifest::Plain | Manifest::Helm { .. } => full,
+        Manifest::Plain | Manifest::Helm(_) | Manifest::Plugin(_) => full,
     }
 }
 
@@ -225,39 +225,35 @@ fn kustomize_name(entry: &str) -> &str {
     super::settings::split_identifier(name).0
 }
 
-/// One parameter of a Helm chart.
+/// One parameter of a Helm chart, or one variable of a plugin's environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HelmParameter {
+pub struct Parameter {
     pub name: Text,
     pub value: Text,
 }
 
-/// Returns the Helm parameters that set an image.
-pub fn helm_parameters(rule: &ImageRule, new: &str) -> Vec<HelmParameter> {
-    let parameter = |name: &str, value: &str| HelmParameter {
+/// Returns the parameters that set an image: `image.name` and `image.tag` where nothing else is said.
+pub fn parameters(rule: &ImageRule, new: &str) -> Vec<Parameter> {
+    let parameter = |name: &str, value: &str| Parameter {
         name: name.into(),
         value: value.into(),
     };
-    let (name, tag, spec) = match &rule.manifest {
-        Manifest::Helm { name, tag, spec } => (&**name, &**tag, &**spec),
-        Manifest::Plain | Manifest::Kustomize { .. } => ("", "", ""),
+    let keys = match &rule.manifest {
+        Manifest::Helm(keys) | Manifest::Plugin(keys) if *keys != Keys::default() => keys.clone(),
+        Manifest::Helm(_) | Manifest::Plugin(_) | Manifest::Plain | Manifest::Kustomize { .. } => {
+            Keys {
+                name: "image.name".into(),
+                tag: "image.tag".into(),
+                spec: "".into(),
+            }
+        }
     };
-    if !spec.is_empty() {
-        return vec![parameter(spec, &format!("{}:{new}", rule.image))];
+    if !keys.spec.is_empty() {
+        return vec![parameter(&keys.spec, &format!("{}:{new}", rule.image))];
     }
-    let (name, tag) = if name.is_empty() && tag.is_empty() {
-        ("image.name", "image.tag")
-    } else {
-        (name, tag)
-    };
-    let mut found = Vec::new();
-    if !name.is_empty() {
-        found.push(parameter(name, &rule.image));
-    }
-    if !tag.is_empty() {
-        found.push(parameter(tag, new));
-    }
-    found
+    let both = [(&keys.name, &*rule.image), (&keys.tag, new)];
+    let set = both.into_iter().filter(|(name, _)| !name.is_empty());
+    set.map(|(name, value)| parameter(name, value)).collect()
 }
 
 #[cfg(test)]
@@ -363,13 +359,15 @@ mod tests {
 
     #[test]
     fn helm_has_name_and_tag_or_one_key() {
-        let keys = |name: &str, tag: &str, spec: &str| Manifest::Helm {
-            name: name.into(),
-            tag: tag.into(),
-            spec: spec.into(),
+        let keys = |name: &str, tag: &str, spec: &str| {
+            Manifest::Helm(Keys {
+                name: name.into(),
+                tag: tag.into(),
+                spec: spec.into(),
+            })
         };
         let set = |manifest| {
-            let found = helm_parameters(&rule(manifest), "1.1.0").into_iter();
+            let found = parameters(&rule(manifest), "1.1.0").into_iter();
             found
                 .map(|one| format!("{}={}", one.name, one.value))
                 .collect::<Vec<_>>()

@@ -46,6 +46,8 @@ pub struct NewCommit {
     pub branch: String,
     pub author: Author,
     pub message: String,
+    /// What a new branch begins with; `None`: with nothing.
+    pub base: Option<Sha>,
     /// By path.
     pub files: BTreeMap<String, FileEdit>,
     /// `None`: now, on the platform's clock.
@@ -59,6 +61,7 @@ impl NewCommit {
             branch: super::DEFAULT_BRANCH.to_owned(),
             author,
             message: message.into(),
+            base: None,
             files: BTreeMap::new(),
             at: None,
         }
@@ -127,10 +130,15 @@ fn write(
     now: DateTime<Utc>,
 ) -> Result<git2::Oid, git2::Error> {
     let reference = format!("refs/heads/{}", commit.branch);
-    let parent = match repository.find_reference(&reference) {
+    let tip = match repository.find_reference(&reference) {
         Ok(found) => Some(found.peel_to_commit()?),
         Err(error) if error.code() == git2::ErrorCode::NotFound => None,
         Err(error) => return Err(error),
+    };
+    let parent = match (&tip, &commit.base) {
+        (Some(tip), _) => Some(tip.clone()),
+        (None, Some(base)) => Some(repository.find_commit(super::parse_id(base.as_str())?)?),
+        (None, None) => None,
     };
     let pack = (commit.files.len() >= PACK_FROM)
         .then(|| repository.odb())
@@ -156,7 +164,7 @@ fn write(
         writer.commit()?;
         memory.reset()?;
     }
-    move_branch(repository, &reference, id, parent.as_ref())?;
+    move_branch(repository, &reference, id, tip.as_ref())?;
     Ok(id)
 }
 

@@ -2,7 +2,10 @@
 
 use super::effects::PlatformEffects;
 use super::monitoring::{self, Monitoring};
-use super::{KUBERNETES_VERSION, SimError, SimulationOptions, objects, registry, webhook_secret};
+use super::{
+    KUBERNETES_VERSION, SimError, SimulationOptions, image_updater, objects, registry,
+    webhook_secret,
+};
 use crate::sim::actions::{self, Actions};
 use crate::sim::apiserver::ApiServer;
 use crate::sim::controllers;
@@ -92,6 +95,9 @@ pub(super) async fn start(ground: &Ground<'_>, root_ca: String) -> Result<Parts,
     }
     if ground.starts(Component::Events) {
         start_events(ground).await?;
+    }
+    if ground.starts(Component::ImageUpdater) && ground.starts(Component::ArgoCd) {
+        image_updater::start(ground, harbor.as_ref()).await?;
     }
     let traffic = ground.starts(Component::Traffic).then(|| {
         let shapes = ground.options.scenario.traffic.clone();

@@ -32,10 +32,12 @@ pub enum Component {
     Harbor,
     /// GitHub's API for runs of Actions, as the service `github/api`.
     Actions,
+    /// Argo CD Image Updater; needs Argo CD.
+    ImageUpdater,
 }
 
 impl Component {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Workloads,
         Self::ArgoCd,
         Self::Rollouts,
@@ -46,6 +48,7 @@ impl Component {
         Self::Events,
         Self::Harbor,
         Self::Actions,
+        Self::ImageUpdater,
     ];
 
     /// The word in `starts`.
@@ -61,6 +64,7 @@ impl Component {
             Self::Events => "events",
             Self::Harbor => "harbor",
             Self::Actions => "actions",
+            Self::ImageUpdater => "image-updater",
         }
     }
 }

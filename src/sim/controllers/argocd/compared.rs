@@ -43,7 +43,7 @@ impl Argo {
                 source_types: memo.source_types.clone(),
             })
         } else {
-            self.load(&sources, &[]).await
+            self.load(app, &sources, &[]).await
         };
         let (compared, memo) = self.compare_loaded(app, loaded, memo).await;
         let compared = Arc::new(compared);
@@ -67,9 +67,11 @@ impl Argo {
     /// Renders sources at given revisions, or where the sources themselves point.
     pub(super) async fn load(
         &self,
+        app: &App,
         sources: &[Value],
         revisions: &[String],
     ) -> Result<Loaded, String> {
+        let instance = app.name().instance();
         let mut loaded = Loaded::default();
         let count = sources.len();
         for (index, source) in sources.iter().enumerate() {
@@ -95,7 +97,8 @@ impl Argo {
             if has("ref") && !has("path") && !has("chart") {
                 continue;
             }
-            let manifests = self.0.renderer.render(source, &sha).await.map_err(failed)?;
+            let rendered = self.0.renderer.render(source, &sha, &instance).await;
+            let manifests = rendered.map_err(failed)?;
             loaded.objects.push(manifests.objects);
             loaded.source_types.push(manifests.source_type);
         }

@@ -202,7 +202,7 @@ impl Argo {
         app: &App,
         phase: HookType,
     ) -> Result<Vec<(Key, Arc<Value>)>, String> {
-        let loaded = self.load(&app.sources(), &[]).await?;
+        let loaded = self.load(app, &app.sources(), &[]).await?;
         let (compared, _) = self
             .compare_loaded(app, Ok(loaded), self.memo(&app.name()))
             .await;

@@ -187,7 +187,7 @@ impl Argo {
         }
         let (sources, plural) = sources_of(app, &operation);
         let revisions = revisions_of(&operation, &state, plural);
-        let loaded = self.load(&sources, &revisions).await;
+        let loaded = self.load(app, &sources, &revisions).await;
         let memo = self.memo(&app.name());
         let (compared, _) = self.compare_loaded(app, loaded, memo).await;
         if !compared.failed || state.get("syncResult").is_none() {

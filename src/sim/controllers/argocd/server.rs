@@ -211,7 +211,7 @@ async fn manifests(
         plural.into_iter().map(str::to_owned).collect()
     };
     let loaded = argo
-        .load(&app.sources(), &revisions)
+        .load(&app, &app.sources(), &revisions)
         .await
         .map_err(|message| Failure(2, message))?;
     let mut written = Vec::new();
