@@ -12,8 +12,8 @@ mod runs;
 
 pub use application::{operation_text, revision_text, switches_text};
 pub use images::{
-    RegistryColumn, expires_text, fix_text, guards_text, packages_text, says_text, tags_text,
-    used_text,
+    RegistryColumn, expires_text, fix_text, guards_text, packages_text, says_text, short_tag,
+    tags_text, updated_text, used_text,
 };
 pub(super) use images::{by_name as images_by_name, compare as compare_registry_rows};
 pub use layout::{Placed, place};

@@ -87,6 +87,8 @@ commands! {
     Query, "query", "Ask the metrics server", General, ["promql"];
     Images, "images", "Show images and where they run", General, [];
     Security, "security", "Show vulnerabilities in what runs", General, [];
+    ImageUpdates, "image-updates", "Show images that are followed, and why they stay", General,
+        ["updates"];
     Projects, "projects", "Show projects of registries and their quotas", General, [];
     Robots, "robots", "Show robot accounts", General, [];
     Registries, "registries", "Show registries and how they are", General, [];

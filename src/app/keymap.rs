@@ -13,6 +13,7 @@ use super::commands::Command;
 use super::key::Key;
 use super::screens::{Screen, analysis_runs, rollouts};
 use crate::domain::image::{has_images, is_of_registries};
+use crate::domain::image_update::updates_kind;
 use crate::domain::pipeline::cron::cron_kind;
 use crate::domain::pipeline::template::is_template;
 use crate::domain::pipeline::{is_run, runs_kind};
@@ -91,6 +92,9 @@ impl KeyScope {
             }
             Screen::Kind(table) if has_images(&table.view.kind) => {
                 &[Self::Images, Self::Table, Self::Global]
+            }
+            Screen::Kind(table) if table.view.kind == updates_kind() => {
+                &[Self::Table, Self::Global]
             }
             Screen::Kind(table) if is_of_registries(&table.view.kind) => {
                 &[Self::Robots, Self::Table, Self::Global]

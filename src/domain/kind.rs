@@ -89,6 +89,7 @@ pub const KINDS: &[KindInfo] = kinds! {
     IMAGES_GROUP, "v1", "Registry", "registries", false, ["registry", "harbor"], NONE;
     IMAGES_GROUP, "v1", "RegistryProject", "registryprojects", true, ["projects", "project"], NONE;
     IMAGES_GROUP, "v1", "Robot", "robots", true, ["robot"], NONE;
+    IMAGES_GROUP, "v1", "ImageUpdate", "image-updates", true, ["image-update", "updates"], NONE;
     IMAGES_GROUP, "v1", "Cve", "cves", false, ["cve", "security", "vulnerabilities"], NONE;
     "", "v1", "Namespace", "namespaces", false, ["ns"], NONE;
     "", "v1", "Node", "nodes", false, ["no"], NONE;

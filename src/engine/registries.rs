@@ -16,6 +16,7 @@ mod registry;
 mod route;
 mod stock;
 mod survey;
+mod updates;
 mod why;
 
 pub(super) use describe::describe;
@@ -29,6 +30,7 @@ use super::session::Session;
 use crate::domain::image::{
     RegistryRow, cves_kind, images_kind, projects_kind, repository_of, robots_kind,
 };
+use crate::domain::image_update::updates_kind;
 use crate::domain::object::{GroupKind, ObjectRef, Text, Uid};
 use crate::domain::status::Freshness;
 use directory::Directory;
@@ -115,6 +117,8 @@ pub(super) async fn rows(session: Arc<Session>, ticket: Ticket, kind: GroupKind)
         survey::images(session, ticket).await;
     } else if kind == cves_kind() {
         survey::cves(session, ticket).await;
+    } else if kind == updates_kind() {
+        updates::updates(session, ticket).await;
     } else if kind == projects_kind() {
         lists::projects(session, ticket).await;
     } else if kind == robots_kind() {

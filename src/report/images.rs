@@ -4,13 +4,15 @@
 
 use super::documents::{finding, path};
 use crate::app::columns::{
-    expires_text, fix_text, guards_text, packages_text, says_text, tags_text, used_text,
+    expires_text, fix_text, guards_text, packages_text, says_text, short_tag, tags_text,
+    updated_text, used_text,
 };
 use crate::domain::age::age_text;
 use crate::domain::image::{
     ArtifactRow, CveRow, Digest, ImageState, Place, ProjectRow, RegistryHealth, RegistryRow,
     RobotRow, Scan, Severity, bytes_text,
 };
+use crate::domain::image_update::UpdateRow;
 use crate::domain::object::{ObjectRef, Text};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -36,6 +38,17 @@ pub fn columns(row: &RegistryRow) -> &'static [&'static str] {
         ],
         RegistryRow::Registry(_) => &[
             "REGISTRY", "KIND", "STATE", "VERSION", "ACCOUNT", "IN USE", "ADDRESS", "SAYS",
+        ],
+        RegistryRow::Update(_) => &[
+            "APPLICATION",
+            "IMAGE",
+            "CURRENT",
+            "CANDIDATE",
+            "DECISION",
+            "RULE",
+            "WRITES",
+            "LAST UPDATE",
+            "WHY",
         ],
     }
 }
@@ -79,6 +92,17 @@ pub fn cells(row: &RegistryRow, now: DateTime<Utc>) -> Vec<String> {
             age(row.created),
         ],
         RegistryRow::Cve(row) => cve_cells(row),
+        RegistryRow::Update(row) => vec![
+            row.application.name.to_string(),
+            row.image.to_string(),
+            short_tag(&row.current),
+            short_tag(&row.candidate()),
+            state,
+            row.rule(),
+            row.write_back.to_string(),
+            updated_text(row, now),
+            row.why().to_owned(),
+        ],
         RegistryRow::Registry(row) => vec![
             row.object.name.to_string(),
             row.flavour.word().to_owned(),
@@ -116,6 +140,7 @@ pub fn document(row: &RegistryRow, now: DateTime<Utc>) -> Value {
         RegistryRow::Robot(row) => robot(row, now),
         RegistryRow::Cve(row) => cve(row),
         RegistryRow::Registry(row) => registry(row),
+        RegistryRow::Update(row) => update(row),
     }
 }
 
@@ -254,6 +279,28 @@ fn cve(row: &CveRow) -> Value {
         "places": row.places.iter().map(place).collect::<Vec<_>>(),
         "description": &*row.description,
         "links": texts(&row.links),
+    })
+}
+
+fn update(row: &UpdateRow) -> Value {
+    let last = row.updated.as_ref();
+    json!({
+        "kind": "ImageUpdate",
+        "application": row.application.path(),
+        "updater": row.updater.as_ref().map(ObjectRef::path),
+        "alias": &*row.alias,
+        "image": &*row.image,
+        "current": &*row.current,
+        "candidate": row.candidate(),
+        "decision": row.verdict(),
+        "why": row.why(),
+        "strategy": row.strategy.word(),
+        "constraint": &*row.constraint,
+        "writeBack": &*row.write_back,
+        "checkedAt": row.checked,
+        "updatedAt": last.map(|(at, _)| at),
+        "lastUpdate": last.map(|(_, what)| what.to_string()),
+        "findings": row.findings.iter().map(finding).collect::<Vec<_>>(),
     })
 }
 

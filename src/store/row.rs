@@ -200,7 +200,8 @@ impl Row {
             RegistryRow::Project(_)
             | RegistryRow::Robot(_)
             | RegistryRow::Cve(_)
-            | RegistryRow::Registry(_) => None,
+            | RegistryRow::Registry(_)
+            | RegistryRow::Update(_) => None,
         }
     }
 

@@ -120,7 +120,7 @@ impl Comparison {
 }
 
 /// Upstream's definitions and ours of the same kind.
-const PAIRS: [(&str, &str); 21] = [
+const PAIRS: [(&str, &str); 22] = [
     ("argo-cd/application-crd.yaml", "applications.yaml"),
     ("argo-cd/applicationset-crd.yaml", "applicationsets.yaml"),
     ("argo-cd/appproject-crd.yaml", "appprojects.yaml"),

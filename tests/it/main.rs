@@ -23,6 +23,7 @@ mod definitions;
 mod engine_bed;
 mod engine_faults;
 mod engine_github;
+mod engine_image_updates;
 mod engine_metrics;
 mod engine_platforms;
 mod engine_registries;

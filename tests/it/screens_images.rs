@@ -48,6 +48,16 @@ fn projects_robots_cves_and_registries() {
 }
 
 #[test]
+fn images_that_are_followed_say_why_they_stay() {
+    look("image_updates", &[NARROW, USUAL, WIDE], |desk| {
+        desk.command("image-updates");
+    });
+    let mut desk = Desk::connected(USUAL);
+    desk.command("updates");
+    insta::assert_snapshot!("image_updates_by_role", styled(&desk.state));
+}
+
+#[test]
 fn dialogs_on_images_name_what_happens() {
     look("image_tag_dialog", &[USUAL], |desk| {
         desk.command("images").keys("j t").types("2.2.1");

@@ -8,6 +8,9 @@ use tiphys::domain::image::{
     RegistryRow, Report, ReportState, RobotRow, Scan, Severity, VulnSummary, Vulnerability,
     cves_kind, images_kind, projects_kind, registries_kind, registry_object, robots_kind,
 };
+use tiphys::domain::image_update::{
+    Candidate, Decision, Strategy, UpdateRow, Verdict, update_object, updates_kind,
+};
 use tiphys::domain::kind::ARGO;
 use tiphys::domain::object::{Cluster, GroupKind, Text, Uid};
 
@@ -282,15 +285,79 @@ fn registries() -> Vec<RegistryRow> {
         .collect()
 }
 
+fn update(
+    stage: &str,
+    (current, candidate): (&str, &str),
+    (verdict, why): (Verdict, &str),
+) -> UpdateRow {
+    let application = object(
+        (ARGO, "Application"),
+        "argocd",
+        &format!("newsletter-{stage}"),
+    );
+    let kind = ("argocd-image-updater.argoproj.io", "ImageUpdater");
+    UpdateRow {
+        object: update_object(&cluster(), &application, "newsletter"),
+        uid: Uid(stage.into()),
+        updater: Some(object(kind, "argocd", "newsletter")),
+        application,
+        alias: "newsletter".into(),
+        image: format!("{HOST}/shop/newsletter").into(),
+        strategy: Strategy::Semver,
+        constraint: "~1.4".into(),
+        current: current.into(),
+        decision: Some(Decision {
+            verdict,
+            candidate: (!candidate.is_empty()).then(|| Candidate {
+                tag: candidate.into(),
+                digest: None,
+            }),
+            why: why.into(),
+        }),
+        trouble: "".into(),
+        write_back: "git main kustomization".into(),
+        checked: Some(ago(40)),
+        updated: None,
+        findings: Vec::new(),
+    }
+}
+
+fn updates() -> Vec<RegistryRow> {
+    let stays = "1.5.0 is newer but not allowed by ~1.4";
+    let goes =
+        "1.4.2 is the newest version that ~1.4 allows; 1.5.0 is newer but not allowed by ~1.4";
+    let none = "no tag matches regexp:^release-";
+    let mut dev = update("dev", ("1.4.2", "1.4.2"), (Verdict::UpToDate, stays));
+    dev.updated = Some((ago(900), "1.4.0 → 1.4.2".into()));
+    let mut next = update("next", ("stable", ""), (Verdict::UpToDate, ""));
+    next.strategy = Strategy::Digest;
+    next.constraint = "stable".into();
+    next.write_back = "argocd".into();
+    next.decision = None;
+    next.trouble =
+        "cannot list tags of `shop/newsletter`: `registry.tiphys.local` does not log `robot$cockpit` in"
+            .into();
+    [
+        dev,
+        update("prod", ("1.4.0", "1.4.2"), (Verdict::Update, goes)),
+        update("test", ("1.4.0", ""), (Verdict::NoCandidate, none)),
+        next,
+    ]
+    .into_iter()
+    .map(|row| RegistryRow::Update(Box::new(row)))
+    .collect()
+}
+
 type Rows = fn() -> Vec<RegistryRow>;
 
 pub(crate) fn rows_of(kind: &GroupKind) -> Option<Vec<RegistryRow>> {
-    let kinds: [(GroupKind, Rows); 5] = [
+    let kinds: [(GroupKind, Rows); 6] = [
         (images_kind(), images),
         (projects_kind(), projects),
         (robots_kind(), robots),
         (cves_kind(), cves),
         (registries_kind(), registries),
+        (updates_kind(), updates),
     ];
     let found = kinds.into_iter().find(|(known, _)| known == kind);
     found.map(|(_, rows)| rows())

@@ -17,7 +17,8 @@ const STEP: Duration = Duration::from_secs(1);
 const QUIET_LOOKS: u32 = 2;
 
 /// The newsletter of the default scenario, and only what it needs.
-fn newsletter() -> Scenario {
+#[allow(clippy::expect_used, reason = "the default scenario can be read")]
+pub(crate) fn newsletter() -> Scenario {
     let mut scenario = scenario::load(scenario::DEFAULT, None).expect("a scenario");
     scenario.starts = vec![
         Component::Workloads,

@@ -7,6 +7,7 @@ use crate::domain::image::{
     ArtifactRow, CveRow, ProjectRow, RegistryHealth, RegistryRow, RobotRow, bytes_text, cves_kind,
     has_images, projects_kind, registries_kind, robots_kind,
 };
+use crate::domain::image_update::{UpdateRow, updates_kind};
 use crate::domain::object::GroupKind;
 use chrono::{DateTime, Utc};
 use std::borrow::Cow;
@@ -48,6 +49,14 @@ pub enum RegistryColumn {
     Account,
     Address,
     Says,
+    /// The image that is followed.
+    Image,
+    Current,
+    Candidate,
+    Rule,
+    WriteBack,
+    Checked,
+    Updated,
 }
 
 fn of(column: RegistryColumn, title: &str, sizes: (u16, u16), priority: u8) -> ColumnSpec {
@@ -68,6 +77,8 @@ pub(super) fn columns(kind: &GroupKind, shown: Shown, detail: Detail) -> Option<
         cve_columns(wide)
     } else if *kind == registries_kind() {
         registry_columns()
+    } else if *kind == updates_kind() {
+        update_columns()
     } else {
         return None;
     };
@@ -166,6 +177,22 @@ fn registry_columns() -> Vec<ColumnSpec> {
     ]
 }
 
+fn update_columns() -> Vec<ColumnSpec> {
+    use RegistryColumn as Own;
+    vec![
+        ColumnSpec::new(ColumnId::Name, "APPLICATION", 14, 32, 0),
+        of(Own::Image, "IMAGE", (8, 24), 3),
+        of(Own::Current, "CURRENT", (8, 20), 0),
+        of(Own::Candidate, "CANDIDATE", (9, 20), 0),
+        ColumnSpec::new(ColumnId::Health, "DECISION", 14, 14, 0).glyph(),
+        of(Own::Rule, "RULE", (12, 24), 1),
+        of(Own::Checked, "CHECKED", (7, 7), 5).numeric(),
+        of(Own::WriteBack, "WRITES", (6, 24), 4),
+        of(Own::Updated, "LAST UPDATE", (11, 40), 6),
+        of(Own::Says, "WHY", (16, 100), 2),
+    ]
+}
+
 /// Returns what a cell says.
 pub(super) fn cell(row: &RegistryRow, column: ColumnId, now: DateTime<Utc>) -> Cow<'_, str> {
     match column {
@@ -176,6 +203,7 @@ pub(super) fn cell(row: &RegistryRow, column: ColumnId, now: DateTime<Utc>) -> C
             RegistryRow::Robot(row) => robot_cell(row, column, now),
             RegistryRow::Cve(row) => cve_cell(row, column),
             RegistryRow::Registry(row) => registry_cell(row, column),
+            RegistryRow::Update(row) => update_cell(row, column, now),
         },
         ColumnId::Namespace
         | ColumnId::Name
@@ -209,6 +237,7 @@ pub(super) fn cell(row: &RegistryRow, column: ColumnId, now: DateTime<Utc>) -> C
 pub(super) fn name(row: &RegistryRow) -> &str {
     match row {
         RegistryRow::Image(row) => &row.repository,
+        RegistryRow::Update(row) => &row.application.name,
         RegistryRow::Project(_)
         | RegistryRow::Robot(_)
         | RegistryRow::Cve(_)
@@ -398,6 +427,45 @@ fn registry_cell(row: &RegistryHealth, column: RegistryColumn) -> Cow<'_, str> {
         Own::Says => Cow::Owned(says_text(row)),
         _ => Cow::Borrowed(""),
     }
+}
+
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a table has its own columns; the others are empty in it"
+)]
+fn update_cell(row: &UpdateRow, column: RegistryColumn, now: DateTime<Utc>) -> Cow<'_, str> {
+    use RegistryColumn as Own;
+    match column {
+        Own::Image => Cow::Borrowed(row.image.rsplit('/').next().unwrap_or_default()),
+        Own::Current => Cow::Owned(short_tag(&row.current)),
+        Own::Candidate => Cow::Owned(short_tag(&row.candidate())),
+        Own::Rule => Cow::Owned(row.rule()),
+        Own::WriteBack => Cow::Borrowed(&*row.write_back),
+        Own::Checked => {
+            let age = |at: DateTime<Utc>| Cow::Owned(age_text(at, now));
+            row.checked.map_or(Cow::Borrowed(""), age)
+        }
+        Own::Updated => Cow::Owned(updated_text(row, now)),
+        Own::Says => Cow::Borrowed(row.why()),
+        _ => Cow::Borrowed(""),
+    }
+}
+
+/// Returns a tag with the first digits of its digest: `stable@0123456789ab`.
+pub fn short_tag(text: &str) -> String {
+    let Some((tag, digest)) = text.split_once("sha256:") else {
+        return text.to_owned();
+    };
+    format!("{tag}{}", digest.get(..12).unwrap_or(digest))
+}
+
+/// Returns what was written last, and how long ago: `1.4.0 → 1.4.2 3m`.
+pub fn updated_text(row: &UpdateRow, now: DateTime<Utc>) -> String {
+    let Some((at, what)) = &row.updated else {
+        return String::new();
+    };
+    let parts: Vec<String> = what.split(" → ").map(short_tag).collect();
+    format!("{} {}", parts.join(" → "), age_text(*at, now))
 }
 
 /// Returns what is wrong with a registry, else how much room it has.

@@ -76,6 +76,10 @@ fn open_object(state: &mut State, out: &mut Effects) {
     let Some(subject) = under_cursor else {
         return;
     };
+    if let Some(application) = images::followed_by(state, &subject.object) {
+        navigate::go(state, Place::Application(application), out);
+        return;
+    }
     // Enter on a revision folds it: there is no object to open.
     if let Screen::Rollout(screen) = state.screen()
         && subject.object == screen.object

@@ -20,6 +20,7 @@ use crate::domain::image::{
     has_images, image_of, images_kind, is_of_registries, is_tag, projects_kind, registries_kind,
     registry_object, repository_kind, robots_kind,
 };
+use crate::domain::image_update::updates_kind;
 use crate::domain::intent::{Intent, Verb};
 use crate::domain::kind::ARGO;
 use crate::domain::object::{ObjectRef, Text};
@@ -80,6 +81,7 @@ pub(super) fn on_command(state: &mut State, command: Command, out: &mut Effects)
         Command::Robots => robots_kind(),
         Command::Security => cves_kind(),
         Command::Registries => registries_kind(),
+        Command::ImageUpdates => updates_kind(),
         Command::ImagesOf => {
             images_of(state, out);
             return true;
@@ -188,6 +190,14 @@ pub(super) fn image_row<'s>(state: &'s State, object: &ObjectRef) -> Option<&'s 
     open.or_else(tables).or_else(known)
 }
 
+/// Returns the Application whose image is followed, if that is what an object is.
+pub(super) fn followed_by(state: &State, object: &ObjectRef) -> Option<ObjectRef> {
+    match state.store.row(object)?.registry()? {
+        RegistryRow::Update(row) => Some(row.application.clone()),
+        _ => None,
+    }
+}
+
 fn robot_row<'s>(state: &'s State, object: &ObjectRef) -> Option<&'s RobotRow> {
     match state.store.row(object)?.registry()? {
         RegistryRow::Robot(row) => Some(row),
@@ -209,7 +219,7 @@ pub(super) fn chosen_registry(state: &State) -> Option<ObjectRef> {
         RegistryRow::Robot(row) => Some(Text::clone(&row.registry)),
         RegistryRow::Project(row) => Some(Text::clone(&row.registry)),
         RegistryRow::Registry(row) => Some(Text::clone(&row.object.name)),
-        RegistryRow::Image(_) | RegistryRow::Cve(_) => None,
+        RegistryRow::Image(_) | RegistryRow::Cve(_) | RegistryRow::Update(_) => None,
     };
     let current = table.view.current(&state.store).and_then(host_of);
     let host = current.or_else(|| {

@@ -8,6 +8,7 @@ use super::matching::ImageState;
 use super::reference::{Digest, Reference};
 use super::scan::{Scan, Severity};
 use crate::domain::finding::Finding;
+use crate::domain::image_update::UpdateRow;
 use crate::domain::object::{Cluster, GroupKind, ObjectRef, Text, Uid};
 use crate::domain::status::Health;
 use chrono::{DateTime, Utc};
@@ -527,6 +528,7 @@ pub enum RegistryRow {
     Robot(Box<RobotRow>),
     Cve(Box<CveRow>),
     Registry(Box<RegistryHealth>),
+    Update(Box<UpdateRow>),
 }
 
 impl RegistryRow {
@@ -538,6 +540,7 @@ impl RegistryRow {
             Self::Robot(row) => &row.object,
             Self::Cve(row) => &row.object,
             Self::Registry(row) => &row.object,
+            Self::Update(row) => &row.object,
         }
     }
 
@@ -549,6 +552,7 @@ impl RegistryRow {
             Self::Robot(row) => &row.uid,
             Self::Cve(row) => &row.uid,
             Self::Registry(row) => &row.uid,
+            Self::Update(row) => &row.uid,
         }
     }
 
@@ -556,7 +560,11 @@ impl RegistryRow {
     pub fn labels(&self) -> &[(Text, Text)] {
         match self {
             Self::Image(row) => &row.labels,
-            Self::Project(_) | Self::Robot(_) | Self::Cve(_) | Self::Registry(_) => &[],
+            Self::Project(_)
+            | Self::Robot(_)
+            | Self::Cve(_)
+            | Self::Registry(_)
+            | Self::Update(_) => &[],
         }
     }
 
@@ -566,7 +574,7 @@ impl RegistryRow {
             Self::Image(row) => row.pushed.or(row.built),
             Self::Project(row) => row.created,
             Self::Robot(row) => row.created,
-            Self::Cve(_) | Self::Registry(_) => None,
+            Self::Cve(_) | Self::Registry(_) | Self::Update(_) => None,
         }
     }
 
@@ -578,6 +586,7 @@ impl RegistryRow {
             Self::Robot(row) => row.health(),
             Self::Cve(row) => row.health(),
             Self::Registry(row) => row.health(),
+            Self::Update(row) => row.health(),
         }
     }
 
@@ -590,6 +599,7 @@ impl RegistryRow {
             Self::Robot(row) => row.status().to_owned(),
             Self::Cve(row) => row.severity.word().to_owned(),
             Self::Registry(row) => row.status().to_owned(),
+            Self::Update(row) => row.verdict().to_owned(),
         }
     }
 
@@ -625,6 +635,15 @@ impl RegistryRow {
                 row.flavour.word().to_owned(),
                 self.status(),
                 row.address.to_string(),
+            ],
+            Self::Update(row) => vec![
+                row.image.to_string(),
+                row.current.to_string(),
+                row.candidate(),
+                row.rule(),
+                self.status(),
+                row.why().to_owned(),
+                row.write_back.to_string(),
             ],
         }
     }

@@ -1,17 +1,16 @@
 //! One image of one Application that Image Updater follows, as a row.
 
-use super::choose::{Decision, Verdict};
+use super::choose::{Candidate, Decision, Verdict};
 use super::rules::Strategy;
 use crate::domain::finding::Finding;
+use crate::domain::image::IMAGES_GROUP;
 use crate::domain::object::{Cluster, GroupKind, ObjectRef, Text, Uid};
+use crate::domain::status::Health;
 use chrono::{DateTime, Utc};
-
-/// Group of the kind; no server has it.
-const GROUP: &str = "images.tiphys";
 
 /// Returns the kind of the table of images that are followed.
 pub fn updates_kind() -> GroupKind {
-    GroupKind::new(GROUP, "ImageUpdate")
+    GroupKind::new(IMAGES_GROUP, "ImageUpdate")
 }
 
 /// Names a row: the Application, and the image by its alias.
@@ -20,7 +19,7 @@ pub fn update_object(cluster: &Cluster, application: &ObjectRef, alias: &str) ->
         cluster: cluster.clone(),
         kind: updates_kind(),
         namespace: application.namespace.clone(),
-        name: format!("{}/{alias}", application.name).into(),
+        name: format!("{}:{alias}", application.name).into(),
     }
 }
 
@@ -30,8 +29,8 @@ pub struct UpdateRow {
     pub object: ObjectRef,
     pub uid: Uid,
     pub application: ObjectRef,
-    /// The ImageUpdater that follows it.
-    pub updater: ObjectRef,
+    /// The ImageUpdater that follows it; none before version 1, and where nobody does.
+    pub updater: Option<ObjectRef>,
     /// Empty for none.
     pub alias: Text,
     /// Without tag.
@@ -79,20 +78,27 @@ impl UpdateRow {
 
     /// Returns the best that is allowed, as it would be written.
     pub fn candidate(&self) -> String {
-        let found = self
-            .decision
-            .as_ref()
-            .and_then(|one| one.candidate.as_ref());
-        found
-            .map(super::choose::Candidate::text)
-            .unwrap_or_default()
+        let decision = self.decision.as_ref();
+        let found = decision.and_then(|one| one.candidate.as_ref());
+        found.map(Candidate::text).unwrap_or_default()
     }
 
-    /// Returns whether it needs a person.
-    pub fn is_faulty(&self) -> bool {
-        let stuck = self.decision.as_ref().is_some_and(|decision| {
-            matches!(decision.verdict, Verdict::Wrong | Verdict::NoCandidate)
-        });
-        stuck || !self.trouble.is_empty() || !self.findings.is_empty()
+    /// Returns the rule in a few words: `semver ~1.4`.
+    pub fn rule(&self) -> String {
+        let text = format!("{} {}", self.strategy.word(), self.constraint);
+        text.trim_end().to_owned()
+    }
+
+    /// Returns the health that its state stands for.
+    pub fn health(&self) -> Health {
+        let verdict = self.decision.as_ref().map(|decision| decision.verdict);
+        match verdict {
+            _ if !self.trouble.is_empty() || !self.findings.is_empty() => Health::Degraded,
+            None => Health::Unknown,
+            Some(Verdict::Wrong) => Health::Degraded,
+            Some(Verdict::NoCandidate) => Health::Missing,
+            Some(Verdict::Update) => Health::Progressing,
+            Some(Verdict::UpToDate) => Health::Healthy,
+        }
     }
 }

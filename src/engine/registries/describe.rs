@@ -8,6 +8,7 @@ use crate::domain::image::{
     ArtifactDetail, CveRow, ImageState, Place, ProjectRow, RegistryHealth, RegistryRow, RobotRow,
     Severity, bytes_text, image_of, why_image,
 };
+use crate::domain::image_update::UpdateRow;
 use crate::domain::object::{ObjectRef, Text};
 use crate::engine::session::Session;
 use chrono::{DateTime, Utc};
@@ -92,9 +93,29 @@ pub(in crate::engine) async fn describe(
         RegistryRow::Project(row) => of_project(&mut lines, &row),
         RegistryRow::Registry(row) => of_registry(&mut lines, &row),
         RegistryRow::Cve(row) => of_cve(&mut lines, &row),
+        RegistryRow::Update(row) => of_update(&mut lines, &row),
         RegistryRow::Image(row) => lines.places(&row.places),
     }
     Ok(lines.0)
+}
+
+fn of_update(lines: &mut Lines, row: &UpdateRow) {
+    lines.fact("Application", row.application.path());
+    let updater = row.updater.as_ref().map(ObjectRef::path);
+    lines.fact("Followed by", updater.unwrap_or_default());
+    lines.fact("Image", &row.image);
+    lines.fact("Rule", row.rule());
+    lines.fact("Current", &row.current);
+    lines.fact("Candidate", row.candidate());
+    lines.fact("Decision", row.verdict());
+    lines.fact("Why", row.why());
+    lines.fact("Written to", &row.write_back);
+    lines.time("Checked", row.checked);
+    if let Some((at, what)) = &row.updated {
+        lines.time("Updated", Some(*at));
+        lines.fact("Last update", what);
+    }
+    lines.findings(&row.findings);
 }
 
 fn of_image(lines: &mut Lines, detail: &ArtifactDetail) {

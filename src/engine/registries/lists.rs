@@ -9,6 +9,7 @@ use crate::domain::image::{
     Flavour, ProjectRow, Reference, RegistryHealth, RegistryRow, content_states, cves_kind,
     projects_kind, registries_kind, registry_object, repository_of, robots_kind,
 };
+use crate::domain::image_update::updates_kind;
 use crate::domain::object::{GroupKind, Text, Uid};
 use crate::domain::status::Freshness;
 use crate::engine::protocol::Ticket;
@@ -371,6 +372,8 @@ pub(super) async fn rows_once(
     }
     if *kind == cves_kind() {
         rows = super::survey::cves_once(session).await;
+    } else if *kind == updates_kind() {
+        rows = super::updates::once(session).await;
     }
     Ok(rows)
 }

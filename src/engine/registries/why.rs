@@ -6,7 +6,9 @@ use crate::domain::finding::{Finding, Severity};
 use crate::domain::image::{
     CveRow, ProjectRow, RegistryHealth, RegistryRow, RobotRow, image_of, why_image,
 };
+use crate::domain::image_update::UpdateRow;
 use crate::domain::object::ObjectRef;
+use crate::domain::status::Health;
 use crate::engine::session::Session;
 use std::sync::Arc;
 
@@ -30,6 +32,7 @@ pub(in crate::engine) async fn why(
         RegistryRow::Project(row) => Ok(of_project(&row)),
         RegistryRow::Registry(row) => Ok(of_registry(&row)),
         RegistryRow::Cve(row) => Ok(of_cve(&row)),
+        RegistryRow::Update(row) => Ok(of_update(&row)),
         RegistryRow::Image(row) => Ok(row.findings),
     }
 }
@@ -38,6 +41,21 @@ pub(super) fn unknown(object: &ObjectRef) -> Finding {
     let sentence = format!("no registry that is asked has `{}`", object.path());
     Finding::new(Severity::Error, sentence)
         .with_hint("`tiphys get registries` lists those that are asked, and why others are not")
+}
+
+fn of_update(row: &UpdateRow) -> Vec<Finding> {
+    let mut findings = row.findings.clone();
+    let severity = match row.health() {
+        Health::Degraded => Severity::Error,
+        Health::Missing => Severity::Warning,
+        Health::Healthy | Health::Suspended | Health::Progressing | Health::Unknown => {
+            Severity::Info
+        }
+    };
+    if !row.why().is_empty() {
+        findings.push(Finding::new(severity, row.why()));
+    }
+    findings
 }
 
 fn of_robot(row: &RobotRow) -> Vec<Finding> {

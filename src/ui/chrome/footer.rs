@@ -5,6 +5,7 @@ use crate::app::commands::Command;
 use crate::app::screens::{Screen, rollouts};
 use crate::app::state::State;
 use crate::domain::image::{has_images, is_of_registries};
+use crate::domain::image_update::updates_kind;
 use crate::domain::pipeline::cron::cron_kind;
 use crate::domain::pipeline::runs_kind;
 use crate::domain::pipeline::template::is_template;
@@ -129,6 +130,12 @@ fn commands_of(screen: &Screen) -> Offered {
             (Command::Back, "back"),
         ],
         Screen::Kind(table) if has_images(&table.view.kind) => IMAGES,
+        Screen::Kind(table) if table.view.kind == updates_kind() => &[
+            (Command::Open, "Application"),
+            (Command::Describe, "describe"),
+            (Command::Reload, "ask again"),
+            (Command::FilterPrompt, "filter"),
+        ],
         Screen::Kind(table) if is_of_registries(&table.view.kind) => ACCOUNTS,
         Screen::Image(_) => IMAGE,
         Screen::Kind(_) => &[

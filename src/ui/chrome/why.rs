@@ -8,6 +8,7 @@ use crate::domain::analysis::{AnalysisPhase, AnalysisRun};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::graph::TreeNode;
 use crate::domain::image::{ArtifactDetail, RegistryRow, why_image};
+use crate::domain::image_update::UpdateRow;
 use crate::domain::intent::Stage;
 use crate::domain::pipeline::{RunRow, why_run};
 use crate::domain::rollout::{Rollout, RolloutPhase, forecast, message_of};
@@ -147,7 +148,20 @@ fn of_registry(row: &RegistryRow) -> Option<Vec<Span<'static>>> {
         RegistryRow::Registry(row) => of_finding(row.findings.first()?),
         RegistryRow::Cve(row) => Some(vec![span(Role::Why, row.description.to_string())]),
         RegistryRow::Image(row) => of_finding(row.findings.first()?),
+        RegistryRow::Update(row) => of_update(row),
     }
+}
+
+fn of_update(row: &UpdateRow) -> Option<Vec<Span<'static>>> {
+    if let Some(finding) = row.findings.first() {
+        return of_finding(finding);
+    }
+    let role = match row.health() {
+        Health::Degraded | Health::Missing => Role::WhyWarning,
+        Health::Healthy | Health::Suspended | Health::Progressing | Health::Unknown => Role::Why,
+    };
+    let why = row.why();
+    (!why.is_empty()).then(|| vec![span(role, why.to_owned())])
 }
 
 fn of_entry(state: &State, position: usize) -> Option<Vec<Span<'static>>> {

@@ -2,6 +2,7 @@
 
 use crate::app::columns::RegistryColumn;
 use crate::domain::image::{RegistryRow, Scan, Severity, cves_kind, projects_kind, repository_of};
+use crate::domain::image_update::updates_kind;
 use crate::domain::object::GroupKind;
 use crate::domain::status::Health;
 use crate::store::Row;
@@ -17,6 +18,9 @@ pub(super) fn heading(kind: &GroupKind) -> Option<&str> {
     }
     if *kind == cves_kind() {
         return Some("Vulnerabilities in what runs");
+    }
+    if *kind == updates_kind() {
+        return Some("Image updates");
     }
     repository_of(kind)
 }
@@ -126,7 +130,11 @@ fn role_of_column(row: &RegistryRow, column: RegistryColumn) -> Role {
         | RegistryColumn::Account
         | RegistryColumn::Address
         | RegistryColumn::Flavour
-        | RegistryColumn::Level => Role::Muted,
+        | RegistryColumn::Level
+        | RegistryColumn::Checked
+        | RegistryColumn::WriteBack
+        | RegistryColumn::Updated
+        | RegistryColumn::Rule => Role::Muted,
         RegistryColumn::Says | RegistryColumn::Expires if row.is_faulty() => Role::Warning,
         RegistryColumn::Tags
         | RegistryColumn::Found
@@ -141,6 +149,9 @@ fn role_of_column(row: &RegistryRow, column: RegistryColumn) -> Role {
         | RegistryColumn::Packages
         | RegistryColumn::Images
         | RegistryColumn::Applications
+        | RegistryColumn::Image
+        | RegistryColumn::Current
+        | RegistryColumn::Candidate
         | RegistryColumn::Says => Role::Text,
     }
 }
