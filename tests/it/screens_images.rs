@@ -2,6 +2,7 @@
 
 use super::screens_desk::Desk;
 use super::screens_fixtures::{NARROW, USUAL, WIDE, shown, styled};
+use tiphys::app::screens::Screen;
 
 fn look(name: &str, sizes: &[(u16, u16)], lead: impl Fn(&mut Desk)) {
     for size in sizes {
@@ -55,6 +56,19 @@ fn images_that_are_followed_say_why_they_stay() {
     let mut desk = Desk::connected(USUAL);
     desk.command("updates");
     insta::assert_snapshot!("image_updates_by_role", styled(&desk.state));
+}
+
+#[test]
+fn enter_on_a_followed_image_opens_its_application() {
+    let mut desk = Desk::connected(USUAL);
+    desk.command("image-updates").keys("enter");
+
+    let screen = desk.state.screen();
+    assert!(
+        matches!(screen, Screen::Application(screen) if &*screen.object.name == "newsletter-dev"),
+        "{}",
+        shown(&desk.state)
+    );
 }
 
 #[test]

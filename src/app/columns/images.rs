@@ -189,7 +189,7 @@ fn update_columns() -> Vec<ColumnSpec> {
         of(Own::Checked, "CHECKED", (7, 7), 5).numeric(),
         of(Own::WriteBack, "WRITES", (6, 24), 4),
         of(Own::Updated, "LAST UPDATE", (11, 40), 6),
-        of(Own::Says, "WHY", (16, 100), 2),
+        of(Own::Says, "WHY", (16, 44), 2),
     ]
 }
 

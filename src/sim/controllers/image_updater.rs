@@ -119,7 +119,7 @@ impl ImageUpdaters {
             match self.change_of(application, rule, &work, round).await {
                 Ok(Some(change)) => changes.push((rule.clone(), change)),
                 Ok(None) => {}
-                Err(why) => round.fail(application, rule, why),
+                Err(why) => round.fail(application, rule, &why),
             }
         }
         if changes.is_empty() {
@@ -138,7 +138,7 @@ impl ImageUpdaters {
             }
             Err(why) => {
                 for (rule, _) in &changes {
-                    round.fail(application, rule, why.clone());
+                    round.fail(application, rule, &why);
                 }
             }
         }

@@ -27,6 +27,8 @@ const CONFIG: &str = "argocd-image-updater-config";
 /// Upstream's default of `--interval`.
 const INTERVAL: Duration = Duration::from_secs(120);
 const PAGES: usize = 200;
+/// How many contents are remembered.
+const KEPT: usize = 2_000;
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
 /// What the ConfigMap says.
@@ -245,7 +247,11 @@ impl Registries {
             Some(known) => known,
             None => {
                 let found = self.built_of(asked, policy, answer.body()).await?;
-                self.built.lock().await.insert(digest, found.clone());
+                let mut kept = self.built.lock().await;
+                if kept.len() >= KEPT {
+                    kept.clear();
+                }
+                kept.insert(digest, found.clone());
                 found
             }
         };

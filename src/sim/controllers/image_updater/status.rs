@@ -23,7 +23,7 @@ struct Update {
 }
 
 impl Round {
-    pub(super) fn fail(&mut self, application: &Value, rule: &ImageRule, why: String) {
+    pub(super) fn fail(&mut self, application: &Value, rule: &ImageRule, why: &str) {
         let name = name_of(application);
         tracing::debug!(application = name, image = %rule.image, "{why}");
         self.errors.push(format!("{name}: {}: {why}", rule.image));
