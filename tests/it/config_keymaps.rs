@@ -157,6 +157,7 @@ fn every_command_of_k9s_fingers_is_bound() {
         "query",
         "images",
         "security",
+        "image-updates",
         "projects",
         "robots",
         "registries",
