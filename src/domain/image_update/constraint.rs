@@ -154,7 +154,7 @@ fn bound(operator: Operator, text: &str) -> Option<Bound> {
         || parts
             .iter()
             .skip(known)
-            .any(|part| !is_any(&part) && natural_number(part).is_none())
+            .any(|part| !is_any(part) && natural_number(part).is_none())
     {
         return None;
     }

@@ -112,9 +112,8 @@ impl WriteBack {
         let source = source_path.trim_matches('/');
         match &self.target {
             FileTarget::Source => joined(source, &format!(".argocd-source-{application}.yaml")),
-            FileTarget::Kustomization(path) => joined(source, path),
             FileTarget::HelmValues(path) if path.is_empty() => joined(source, "values.yaml"),
-            FileTarget::HelmValues(path) => joined(source, path),
+            FileTarget::Kustomization(path) | FileTarget::HelmValues(path) => joined(source, path),
         }
     }
 }

@@ -44,6 +44,13 @@ enum Change {
     Freshness(GroupKind, Freshness),
 }
 
+/// A kind, what is kept of its objects, and how they are reported.
+type Watched = (
+    GroupKind,
+    fn(&Value) -> Value,
+    fn(Batch<(ObjectRef, Value)>) -> Change,
+);
+
 /// An ImageUpdater.
 struct Updater {
     references: Vec<ApplicationRef>,
@@ -94,7 +101,7 @@ impl Known {
         changes: &mpsc::Sender<Change>,
     ) -> Vec<AbortOnDropHandle<()>> {
         let mut tasks = Vec::new();
-        let kinds: [(GroupKind, fn(&Value) -> Value, fn(_) -> Change); 2] = [
+        let kinds: [Watched; 2] = [
             (image_updater_kind(), Value::clone, Change::Updaters),
             (application_kind(), slim, Change::Applications),
         ];
