@@ -192,7 +192,8 @@ async fn row(engine: &mut EngineHandle, wanted: impl Fn(&ArtifactRow) -> bool) -
                 | RegistryRow::Project(_)
                 | RegistryRow::Robot(_)
                 | RegistryRow::Cve(_)
-                | RegistryRow::Registry(_) => None,
+                | RegistryRow::Registry(_)
+                | RegistryRow::Update(_) => None,
             });
             if let Some(found) = found {
                 return found;

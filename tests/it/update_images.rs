@@ -28,6 +28,7 @@ fn here(mut row: RegistryRow) -> RegistryRow {
         RegistryRow::Robot(row) => row.object.cluster = cluster(),
         RegistryRow::Cve(row) => row.object.cluster = cluster(),
         RegistryRow::Registry(row) => row.object.cluster = cluster(),
+        RegistryRow::Update(row) => row.object.cluster = cluster(),
     }
     row
 }
