@@ -89,12 +89,8 @@ fn next_age_change(state: &State) -> Option<DateTime<Utc>> {
         Screen::Alerts(screen) => shown.add_alerts(screen, rows_of(state), now),
         Screen::Run(screen) => shown.add_run(screen, rows_of(state), now),
         Screen::Flow(screen) => {
-            let made = screen
-                .flow
-                .ready()
-                .map(|flow| &*flow.made)
-                .unwrap_or_default();
-            shown.ages.extend(made.iter().filter_map(|made| made.at));
+            let made = screen.flow.ready().into_iter().flat_map(|flow| &flow.made);
+            shown.ages.extend(made.filter_map(|made| made.at));
         }
         Screen::Image(screen) => shown.add_image(screen),
         // Charts are drawn anew when points arrive.

@@ -43,7 +43,7 @@ pub(super) fn on_update(state: &mut State, update: Update, out: &mut Effects) {
         Update::Run { ticket, detail, .. } => on_pipeline_run(state, ticket, detail, out),
         Update::EventFlow { ticket, flow, .. } => on_flow(state, ticket, &flow),
         Update::Image { ticket, detail, .. } => {
-            super::images::on_detail(state, ticket, detail.as_deref())
+            super::images::on_detail(state, ticket, detail.as_deref());
         }
         Update::Secret {
             account, secret, ..
