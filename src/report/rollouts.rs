@@ -218,10 +218,11 @@ impl Picture for RolloutDetail {
     const SETTLED: Option<Duration> = Some(Duration::from_millis(700));
 
     fn of(update: Update, ours: Ticket) -> Result<Option<Self>, Box<Update>> {
-        match update {
-            Update::Rollout { ticket, detail, .. } if ticket == ours => Ok(detail.map(|one| *one)),
-            other => Err(Box::new(other)),
+        let is_ours = matches!(&update, Update::Rollout { ticket, .. } if *ticket == ours);
+        if is_ours && let Update::Rollout { detail, .. } = update {
+            return Ok(detail.map(|one| *one));
         }
+        Err(Box::new(update))
     }
 
     fn object(&self) -> &ObjectRef {

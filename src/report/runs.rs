@@ -162,10 +162,11 @@ impl Picture for RunDetail {
     const SETTLED: Option<Duration> = None;
 
     fn of(update: Update, ours: Ticket) -> Result<Option<Self>, Box<Update>> {
-        match update {
-            Update::Run { ticket, detail, .. } if ticket == ours => Ok(detail.map(|one| *one)),
-            other => Err(Box::new(other)),
+        let is_ours = matches!(&update, Update::Run { ticket, .. } if *ticket == ours);
+        if is_ours && let Update::Run { detail, .. } = update {
+            return Ok(detail.map(|one| *one));
         }
+        Err(Box::new(update))
     }
 
     fn object(&self) -> &ObjectRef {

@@ -217,12 +217,10 @@ impl Verdict {
             ("completed", "skipped") => (Phase::Skipped, false),
             ("completed", "neutral") => (Phase::Succeeded, true),
             ("completed", "timed_out") => (Phase::Failed, true),
-            ("completed", "startup_failure") => (Phase::Error, true),
             ("completed", "stale") => (Phase::Cancelled, true),
             // Somebody has to approve it before it goes on.
-            ("completed", "action_required") => (Phase::Suspended, true),
+            ("completed", "action_required") | ("waiting", _) => (Phase::Suspended, true),
             ("completed", _) => (Phase::Error, true),
-            ("waiting", _) => (Phase::Suspended, true),
             ("in_progress", _) => (Phase::Running, false),
             _ => (Phase::Pending, false),
         };

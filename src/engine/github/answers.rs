@@ -17,7 +17,7 @@ const REMEMBERED: usize = 500;
 /// An answer that can be asked for again at no cost.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
-    /// Its ETag; empty when it has none.
+    /// Its `ETag`; empty when it has none.
     pub(super) mark: String,
     pub(super) body: Arc<Value>,
     /// There is another page.

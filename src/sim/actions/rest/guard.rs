@@ -1,7 +1,7 @@
 //! What surrounds every answer: how often it may be asked, and whether it has changed.
 //!
 //! As GitHub does it (`docs.github.com/en/rest/using-the-rest-api`): 5,000 requests an hour with a
-//! token and 60 without, told in headers; an answer that is asked for by its ETag and has not
+//! token and 60 without, told in headers; an answer that is asked for by its `ETag` and has not
 //! changed is a 304 and costs nothing.
 
 use crate::domain::clock::Clock as _;
@@ -44,7 +44,7 @@ fn most(has_token: bool) -> u64 {
     if has_token { 5_000 } else { 60 }
 }
 
-/// Answers as [`crate::sim::actions::rest`] does, within the limit and by ETag.
+/// Answers as [`crate::sim::actions::rest`] does, within the limit and by `ETag`.
 pub(super) async fn keep(State(actions): State<Actions>, request: Request, next: Next) -> Response {
     let has_token = request.headers().contains_key(header::AUTHORIZATION);
     let is_free = request.uri().path() == "/rate_limit";
