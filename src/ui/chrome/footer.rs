@@ -6,6 +6,7 @@ use crate::app::screens::{Screen, rollouts};
 use crate::app::state::State;
 use crate::domain::image::{has_images, is_of_registries};
 use crate::domain::image_update::updates_kind;
+use crate::domain::object::GroupKind;
 use crate::domain::pipeline::cron::cron_kind;
 use crate::domain::pipeline::runs_kind;
 use crate::domain::pipeline::template::is_template;
@@ -117,34 +118,10 @@ fn commands_of(screen: &Screen) -> Offered {
             (Command::Open, "watch this namespace"),
             (Command::Back, "back"),
         ],
-        Screen::Kind(table) if table.view.kind == rollouts() => ROLLOUTS,
-        Screen::Kind(table) if table.view.kind == runs_kind() => RUNS,
-        Screen::Kind(table) if table.view.kind == cron_kind() => CRONS,
-        Screen::Kind(table) if is_template(&table.view.kind) => TEMPLATES,
+        Screen::Kind(table) => commands_of_kind(&table.view.kind),
         Screen::Run(_) => RUN,
-        Screen::Flow(_) => &[
-            (Command::Open, "open"),
-            (Command::TestEvent, "test event"),
-            (Command::Replay, "replay"),
-            (Command::Yaml, "yaml"),
-            (Command::Back, "back"),
-        ],
-        Screen::Kind(table) if has_images(&table.view.kind) => IMAGES,
-        Screen::Kind(table) if table.view.kind == updates_kind() => &[
-            (Command::Open, "Application"),
-            (Command::Describe, "describe"),
-            (Command::Reload, "ask again"),
-            (Command::FilterPrompt, "filter"),
-        ],
-        Screen::Kind(table) if is_of_registries(&table.view.kind) => ACCOUNTS,
+        Screen::Flow(_) => FLOW,
         Screen::Image(_) => IMAGE,
-        Screen::Kind(_) => &[
-            (Command::Describe, "describe"),
-            (Command::Yaml, "yaml"),
-            (Command::Logs, "logs"),
-            (Command::Delete, "delete"),
-            (Command::FilterPrompt, "filter"),
-        ],
         Screen::Rollout(_) => ROLLOUT,
         Screen::Analysis(_) => &[
             (Command::Open, "ask its query"),
@@ -163,7 +140,41 @@ fn commands_of(screen: &Screen) -> Offered {
     }
 }
 
+fn commands_of_kind(kind: &GroupKind) -> Offered {
+    match kind {
+        kind if *kind == rollouts() => ROLLOUTS,
+        kind if *kind == runs_kind() => RUNS,
+        kind if *kind == cron_kind() => CRONS,
+        kind if is_template(kind) => TEMPLATES,
+        kind if has_images(kind) => IMAGES,
+        kind if *kind == updates_kind() => UPDATES,
+        kind if is_of_registries(kind) => ACCOUNTS,
+        _ => OBJECTS,
+    }
+}
+
 type Offered = &'static [(Command, &'static str)];
+
+const OBJECTS: Offered = &[
+    (Command::Describe, "describe"),
+    (Command::Yaml, "yaml"),
+    (Command::Logs, "logs"),
+    (Command::Delete, "delete"),
+    (Command::FilterPrompt, "filter"),
+];
+const FLOW: Offered = &[
+    (Command::Open, "open"),
+    (Command::TestEvent, "test event"),
+    (Command::Replay, "replay"),
+    (Command::Yaml, "yaml"),
+    (Command::Back, "back"),
+];
+const UPDATES: Offered = &[
+    (Command::Open, "Application"),
+    (Command::Describe, "describe"),
+    (Command::Reload, "ask again"),
+    (Command::FilterPrompt, "filter"),
+];
 
 const ACCOUNTS: Offered = &[
     (Command::Open, "open"),
