@@ -276,7 +276,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_push_is_of_the_digest_that_was_told_and_fails_when_the_robot_ends() {
-        let clock = PlatformClock::stepped(DateTime::UNIX_EPOCH);
+        let clock = PlatformClock::stepped(DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1));
         let git = GitServer::start(clock.clone(), None).expect("a git server");
         let harbor = Harbor::new(crate::sim::harbor::HarborOptions {
             clock,

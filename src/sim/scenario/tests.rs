@@ -199,7 +199,7 @@ fn every_mistake_is_reported_at_once_with_its_line_and_the_nearest_name() {
         "scenario.toml:23: there is no file `deployment.yml` here; did you mean `deployment.yaml`?",
         "scenario.toml:26: `argocd/ap` is not an Application in `manifests`; did you mean `argocd/app`?",
         "scenario.toml:29: `5` is not a span of time",
-        "a fault is an `object` with `patch` or `delete`, or a `commit`",
+        "a fault is an `object` with `patch` or `delete`, a `commit`, or something of the `registry`",
         "there is no repository `platform/app3`; did you mean `platform/app2`?",
     ];
     for message in expected {
