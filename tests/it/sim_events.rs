@@ -419,7 +419,7 @@ async fn an_event_source_has_ports_of_its_own_that_any_client_can_ask() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn triggers_keep_their_rate_and_hand_failures_to_the_dead_letter_trigger() {
-    let sensor = r#"
+    let sensor = r"
 ---
 apiVersion: argoproj.io/v1alpha1
 kind: Sensor
@@ -442,7 +442,7 @@ spec:
           k8s: {operation: create, source: {resource: {apiVersion: v1, kind: ConfigMap, metadata: {generateName: letter-}}}}
     - template: {name: worse, argoWorkflow: {operation: submit-from, source: {resource: {apiVersion: argoproj.io/v1alpha1, kind: WorkflowTemplate, metadata: {name: nowhere}}}}}
       dlqTrigger: {template: {name: never, log: {}}}
-"#;
+";
     let bed = Bed::start(&sensor.replace("&slow", "").replace("&bad", "")).await;
     bed.until("it is ready", async || {
         is_ready(&bed.get("Sensor", "careful").await)

@@ -4,102 +4,21 @@
 //! None of them is an object of the API server. Their kinds are of the group [`IMAGES_GROUP`], and
 //! the place of a namespace is taken by the registry's host (for images: host and project).
 
+mod kinds;
+
+pub use kinds::{
+    IMAGES_GROUP, cves_kind, has_images, image_object, image_of, images_kind, is_of_registries,
+    projects_kind, registries_kind, registry_object, repository_kind, repository_of, robots_kind,
+};
+
 use super::matching::ImageState;
 use super::reference::{Digest, Reference};
 use super::scan::{Scan, Severity};
 use crate::domain::finding::Finding;
 use crate::domain::image_update::UpdateRow;
-use crate::domain::object::{Cluster, GroupKind, ObjectRef, Text, Uid};
+use crate::domain::object::{Cluster, ObjectRef, Text, Uid};
 use crate::domain::status::Health;
 use chrono::{DateTime, Utc};
-
-/// Group of the kinds of registries; no server has it.
-pub const IMAGES_GROUP: &str = "images.tiphys";
-
-/// Returns the kind of the table of images: what runs, and the newest of every repository.
-pub fn images_kind() -> GroupKind {
-    GroupKind::new(IMAGES_GROUP, "Image")
-}
-
-/// Returns the kind of registries' projects.
-pub fn projects_kind() -> GroupKind {
-    GroupKind::new(IMAGES_GROUP, "RegistryProject")
-}
-
-/// Returns the kind of registries' robot accounts.
-pub fn robots_kind() -> GroupKind {
-    GroupKind::new(IMAGES_GROUP, "Robot")
-}
-
-/// Returns the kind of vulnerabilities in what runs.
-pub fn cves_kind() -> GroupKind {
-    GroupKind::new(IMAGES_GROUP, "Cve")
-}
-
-/// Returns the kind of registries.
-pub fn registries_kind() -> GroupKind {
-    GroupKind::new(IMAGES_GROUP, "Registry")
-}
-
-/// Returns the kind of the table of one repository's artifacts, `host/repository`.
-pub fn repository_kind(name: &str) -> GroupKind {
-    GroupKind::new(IMAGES_GROUP, format!("{REPOSITORY}{name}"))
-}
-
-const REPOSITORY: &str = "Repository ";
-
-/// Returns the repository whose artifacts a kind is the table of.
-pub fn repository_of(kind: &GroupKind) -> Option<&str> {
-    (&*kind.group == IMAGES_GROUP)
-        .then(|| kind.kind.strip_prefix(REPOSITORY))
-        .flatten()
-}
-
-/// Returns whether a kind's rows are images.
-pub fn has_images(kind: &GroupKind) -> bool {
-    *kind == images_kind() || repository_of(kind).is_some()
-}
-
-/// Returns whether a kind is one of registries.
-pub fn is_of_registries(kind: &GroupKind) -> bool {
-    &*kind.group == IMAGES_GROUP
-}
-
-/// Names an image: `host/project` and `name@digest`, or `name:tag` as long as no digest is known.
-pub fn image_object(cluster: &Cluster, image: &Reference) -> ObjectRef {
-    let name = image.short_name();
-    let name = match (&image.digest, image.tag_or_latest()) {
-        (Some(digest), _) => format!("{name}@{digest}"),
-        (None, Some(tag)) => format!("{name}:{tag}"),
-        (None, None) => name.to_owned(),
-    };
-    let project = image.project();
-    let slash = if project.is_empty() { "" } else { "/" };
-    ObjectRef {
-        cluster: cluster.clone(),
-        kind: images_kind(),
-        namespace: Some(format!("{}{slash}{project}", image.host).into()),
-        name: name.into(),
-    }
-}
-
-/// Returns which image an object names.
-pub fn image_of(object: &ObjectRef) -> Option<Reference> {
-    if object.kind != images_kind() {
-        return None;
-    }
-    Reference::parse(&object.path())
-}
-
-/// Names something of a registry: its host, and a name.
-pub fn registry_object(cluster: &Cluster, kind: GroupKind, host: &str, name: &str) -> ObjectRef {
-    ObjectRef {
-        cluster: cluster.clone(),
-        kind,
-        namespace: (!host.is_empty()).then(|| host.into()),
-        name: name.into(),
-    }
-}
 
 /// Where an image runs: one container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -668,97 +587,4 @@ fn image_words(row: &ArtifactRow) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use chrono::TimeDelta;
-
-    fn cluster() -> Cluster {
-        Cluster("demo".into())
-    }
-
-    #[test]
-    fn an_image_is_named_and_found_again() {
-        let hex: String = std::iter::repeat_n('a', 64).collect();
-        let text = format!("registry.tiphys.local/shop/team/app@sha256:{hex}");
-        let image = Reference::parse(&text).expect("a reference");
-        let object = image_object(&cluster(), &image);
-        assert_eq!(
-            object.namespace.as_deref(),
-            Some("registry.tiphys.local/shop/team")
-        );
-        assert_eq!(image_of(&object), Some(image));
-
-        let tagged = Reference::parse("localhost:5000/app:v1").expect("a reference");
-        let object = image_object(&cluster(), &tagged);
-        assert_eq!(object.path(), "localhost:5000/app:v1");
-        assert_eq!(image_of(&object), Some(tagged));
-    }
-
-    #[test]
-    fn a_repository_has_a_table_of_its_own() {
-        let kind = repository_kind("r.io/a/b");
-        assert_eq!(repository_of(&kind), Some("r.io/a/b"));
-        assert!(has_images(&kind) && has_images(&images_kind()));
-        assert!(!has_images(&robots_kind()));
-    }
-
-    #[test]
-    fn robots_expire() {
-        let now = DateTime::UNIX_EPOCH;
-        let mut robot = RobotRow {
-            object: registry_object(&cluster(), robots_kind(), "r.io", "robot$ci"),
-            uid: Uid("1".into()),
-            registry: "r.io".into(),
-            id: 1,
-            project: None,
-            description: "".into(),
-            disabled: false,
-            expires: Some(now + TimeDelta::days(30)),
-            created: None,
-            permissions: ["pull", "push"]
-                .iter()
-                .map(|action| Permission {
-                    scope: "shop".into(),
-                    resource: "repository".into(),
-                    action: (*action).into(),
-                })
-                .collect(),
-            as_of: now,
-            own: false,
-            findings: Vec::new(),
-        };
-        assert_eq!(robot.status(), "active");
-        assert_eq!(robot.permissions_text(), "shop: repository pull push");
-        robot.expires = Some(now + TimeDelta::days(2));
-        assert_eq!(robot.status(), "expires soon");
-        robot.expires = Some(now);
-        assert_eq!(robot.status(), "expired");
-        robot.disabled = true;
-        assert_eq!(robot.status(), "disabled");
-    }
-
-    #[test]
-    fn the_loudest_state_is_trouble_when_there_is_any() {
-        let image = Reference::parse("r.io/a/b:1").expect("a reference");
-        let mut row = ArtifactRow::unknown(&cluster(), &image);
-        row.states = vec![
-            ImageState::Behind(2),
-            ImageState::Vulnerable {
-                severity: Severity::Critical,
-                fixable: 1,
-            },
-        ];
-        assert_eq!(
-            row.loudest().map(ImageState::text).as_deref(),
-            Some("critical (1 fixable)")
-        );
-        assert_eq!(row.health(), Health::Degraded);
-        row.states.truncate(1);
-        assert_eq!(
-            row.loudest().map(ImageState::text).as_deref(),
-            Some("behind 2")
-        );
-        assert_eq!(row.health(), Health::Healthy);
-        assert_eq!(row.title(), "a/b:1");
-    }
-}
+mod tests;
