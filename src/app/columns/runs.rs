@@ -17,11 +17,11 @@ pub(super) fn columns(namespaced: Shown, detail: Detail) -> Vec<ColumnSpec> {
     columns.push(ColumnSpec::new(Id::Name, "NAME", 14, 44, 0).comfort(20));
     columns.push(ColumnSpec::new(Id::System, "SYSTEM", 8, 8, 5));
     columns.push(ColumnSpec::new(Id::Health, "PHASE", 11, 11, 0).glyph());
-    columns.push(ColumnSpec::new(Id::Step, "STEPS", 5, 9, 1));
+    columns.push(ColumnSpec::new(Id::Step, "STEPS", 5, 9, 1).comfort(9));
     columns.push(ColumnSpec::new(Id::Duration, "TOOK", 6, 15, 1).comfort(11));
     columns.push(ColumnSpec::new(Id::Revision, "COMMIT", 7, 16, 2).comfort(7));
     columns.push(ColumnSpec::new(Id::Trigger, "TRIGGER", 10, 28, 3).comfort(12));
-    columns.push(ColumnSpec::new(Id::Message, "SAYS", 12, 70, 4).comfort(14));
+    columns.push(ColumnSpec::new(Id::Message, "SAYS", 12, 70, 4).comfort(12));
     if detail == Detail::Wide {
         columns.push(ColumnSpec::new(Id::Source, "FROM", 10, 40, 7));
         columns.push(ColumnSpec::new(Id::Images, "IMAGE", 12, 40, 8));
