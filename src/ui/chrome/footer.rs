@@ -4,7 +4,7 @@
 use crate::app::commands::Command;
 use crate::app::screens::{Screen, rollouts};
 use crate::app::state::State;
-use crate::domain::image::{has_images, is_of_registries};
+use crate::domain::image::{cves_kind, has_images, is_of_registries, robots_kind};
 use crate::domain::image_update::updates_kind;
 use crate::domain::object::GroupKind;
 use crate::domain::pipeline::cron::cron_kind;
@@ -148,7 +148,9 @@ fn commands_of_kind(kind: &GroupKind) -> Offered {
         kind if is_template(kind) => TEMPLATES,
         kind if has_images(kind) => IMAGES,
         kind if *kind == updates_kind() => UPDATES,
-        kind if is_of_registries(kind) => ACCOUNTS,
+        kind if *kind == robots_kind() => ROBOTS,
+        kind if *kind == cves_kind() => CVES,
+        kind if is_of_registries(kind) => REGISTRIES,
         _ => OBJECTS,
     }
 }
@@ -176,7 +178,18 @@ const UPDATES: Offered = &[
     (Command::FilterPrompt, "filter"),
 ];
 
-const ACCOUNTS: Offered = &[
+const CVES: Offered = &[
+    (Command::Open, "open"),
+    (Command::Reload, "ask again"),
+    (Command::FilterPrompt, "filter"),
+];
+const REGISTRIES: Offered = &[
+    (Command::Open, "open"),
+    (Command::ScanAll, "scan all"),
+    (Command::CreateRobot, "new robot"),
+    (Command::FilterPrompt, "filter"),
+];
+const ROBOTS: Offered = &[
     (Command::Open, "open"),
     (Command::CreateRobot, "new robot"),
     (Command::RefreshRobot, "new secret"),
