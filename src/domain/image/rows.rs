@@ -570,7 +570,11 @@ impl RegistryRow {
 
 fn image_words(row: &ArtifactRow) -> Vec<String> {
     let mut words = vec![row.repository.to_string()];
-    words.extend(row.tags.iter().map(ToString::to_string));
+    words.extend(
+        row.tags
+            .iter()
+            .map(|tag| format!("{}:{tag}", row.repository)),
+    );
     words.extend(row.states.iter().map(ImageState::text));
     if let Some(summary) = row.scan.summary() {
         words.push(summary.severity.word().to_owned());

@@ -92,3 +92,13 @@ fn the_loudest_state_is_trouble_when_there_is_any() {
     assert_eq!(row.health(), Health::Healthy);
     assert_eq!(row.title(), "a/b:1");
 }
+
+#[test]
+fn an_image_is_found_by_name_and_tag_together() {
+    let image = Reference::parse("r.io/a/b:1.8.0").expect("a reference");
+    let row = ArtifactRow::unknown(&cluster(), &image);
+
+    let words = RegistryRow::Image(Box::new(row)).words();
+
+    assert!(words.iter().any(|word| word.contains("b:1.8")), "{words:?}");
+}
