@@ -10,7 +10,7 @@ mod keeper;
 mod share;
 
 use super::metrics;
-use super::paced::{self, Paced};
+use super::paced::{self, Paced, Shown};
 use super::protocol::{SourceName, Ticket, Update};
 use super::session::Session;
 use super::watch::{Batch, Outlet, Target, Typed, Watcher};
@@ -101,8 +101,8 @@ impl Paced for Picture {
         self.apply(change).await;
     }
 
-    async fn show(&mut self) {
-        self.send().await;
+    async fn show(&mut self) -> Shown {
+        self.send().await
     }
 }
 
@@ -267,7 +267,7 @@ impl Picture {
         });
     }
 
-    async fn send(&mut self) {
+    async fn send(&mut self) -> Shown {
         let generation = self.session.generation;
         let ticket = self.ticket;
         let Some(value) = &self.rollout else {
@@ -288,7 +288,7 @@ impl Picture {
                     })
                     .await;
             }
-            return;
+            return Shown::TooEarly;
         };
         self.told_gone = false;
         let parts = build::Parts {
@@ -301,7 +301,7 @@ impl Picture {
         let detail = build::build(&parts, &self.session.cluster);
         self.measure(&detail);
         if self.sent.as_ref() == Some(&detail) {
-            return;
+            return Shown::Made;
         }
         self.sent = Some(detail.clone());
         self.session
@@ -311,6 +311,7 @@ impl Picture {
                 detail: Some(Box::new(detail)),
             })
             .await;
+        Shown::Made
     }
 }
 

@@ -6,7 +6,7 @@
 mod build;
 mod live_node;
 
-use super::paced::{self, Paced};
+use super::paced::{self, Paced, Shown};
 use super::protocol::{SourceName, Ticket, Update};
 use super::session::Session;
 use super::watch::{Batch, Details, Outlet, Target, Watcher};
@@ -110,8 +110,8 @@ impl Paced for Tree {
         self.apply(change).await;
     }
 
-    async fn show(&mut self) {
-        self.send().await;
+    async fn show(&mut self) -> Shown {
+        self.send().await
     }
 }
 
@@ -216,9 +216,9 @@ impl Tree {
             || (!server.is_empty() && server == self.session.context.server.trim_end_matches('/'))
     }
 
-    async fn send(&mut self) {
+    async fn send(&mut self) -> Shown {
         let Some(detail) = &self.detail else {
-            return;
+            return Shown::TooEarly;
         };
         let mut tree = build::build(detail, &self.live, |kind, namespace| {
             match self.states.get(&(kind.clone(), namespace.cloned())) {
@@ -228,7 +228,7 @@ impl Tree {
         });
         tree.findings = self.findings(detail);
         if self.sent.as_ref() == Some(&tree) {
-            return;
+            return Shown::Made;
         }
         self.sent = Some(tree.clone());
         let generation = self.session.generation;
@@ -240,6 +240,7 @@ impl Tree {
                 tree: Box::new(tree),
             })
             .await;
+        Shown::Made
     }
 
     fn findings(&self, detail: &ApplicationDetail) -> Vec<Finding> {

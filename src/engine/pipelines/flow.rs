@@ -14,7 +14,7 @@ use crate::domain::object::{Cluster, GroupKind, ObjectRef, Text};
 use crate::domain::pipeline::{RunRow, Trigger};
 use crate::domain::status::Freshness;
 use crate::engine::fault::Fault;
-use crate::engine::paced::{self, Paced};
+use crate::engine::paced::{self, Paced, Shown};
 use crate::engine::protocol::{SourceName, Ticket, Update};
 use crate::engine::session::Session;
 use crate::engine::transport::{Call, segment};
@@ -111,8 +111,8 @@ impl Paced for Flow {
         self.apply(change).await;
     }
 
-    async fn show(&mut self) {
-        self.send().await;
+    async fn show(&mut self) -> Shown {
+        self.send().await
     }
 }
 
@@ -225,7 +225,7 @@ impl Flow {
         findings
     }
 
-    async fn send(&mut self) {
+    async fn send(&mut self) -> Shown {
         let unheard = |state: Option<&Freshness>| {
             matches!(
                 state,
@@ -235,11 +235,11 @@ impl Flow {
         let sources = self.states.get(&event_source_kind());
         let sensors = self.states.get(&sensor_kind());
         if self.sent.is_none() && (unheard(sources) || unheard(sensors)) {
-            return;
+            return Shown::TooEarly;
         }
         let flow = self.build();
         if self.sent.as_ref() == Some(&flow) {
-            return;
+            return Shown::Made;
         }
         self.sent = Some(flow.clone());
         let (generation, ticket) = (self.session.generation, self.ticket);
@@ -251,6 +251,7 @@ impl Flow {
                 flow,
             })
             .await;
+        Shown::Made
     }
 }
 

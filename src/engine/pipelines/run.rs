@@ -9,7 +9,7 @@ use crate::domain::object::{GroupKind, ObjectRef, Text};
 use crate::domain::pipeline::{RunDetail, TEKTON, why_run};
 use crate::domain::status::Freshness;
 use crate::engine::facts::text;
-use crate::engine::paced::{self, Paced};
+use crate::engine::paced::{self, Paced, Shown};
 use crate::engine::protocol::{SourceName, Ticket, Update};
 use crate::engine::session::Session;
 use crate::engine::transport::segment;
@@ -84,8 +84,8 @@ impl Paced for Picture {
         self.apply(change).await;
     }
 
-    async fn show(&mut self) {
-        self.send().await;
+    async fn show(&mut self) -> Shown {
+        self.send().await
     }
 }
 
@@ -252,7 +252,7 @@ impl Picture {
         unseen.collect()
     }
 
-    async fn send(&mut self) {
+    async fn send(&mut self) -> Shown {
         let (generation, ticket) = (self.session.generation, self.ticket);
         let Some(value) = &self.value else {
             // Nothing is said before the first list: it may be on its way.
@@ -267,7 +267,7 @@ impl Picture {
                 };
                 self.session.report(gone).await;
             }
-            return;
+            return Shown::TooEarly;
         };
         let waits = |part: Part| {
             let state = self.states.get(&part);
@@ -278,12 +278,12 @@ impl Picture {
         };
         // Tasks on their way are not tasks that are missing.
         if self.sent.is_none() && waits(Part::Tasks) {
-            return;
+            return Shown::TooEarly;
         }
         self.told_gone = false;
         let detail = self.build(value);
         if self.sent.as_ref() == Some(&detail) {
-            return;
+            return Shown::Made;
         }
         self.sent = Some(detail.clone());
         let detail = Some(Box::new(detail));
@@ -294,6 +294,7 @@ impl Picture {
                 detail,
             })
             .await;
+        Shown::Made
     }
 }
 
