@@ -1,8 +1,8 @@
 //! Log lines of a Pod, of a workload's Pods, or of all Pods of an Application.
 //!
 //! Pods are watched, so a new Pod joins by itself. A container that restarts is followed again
-//! from where it ended. Lines go out in batches; a slow reader slows the streams down, and
-//! nothing piles up here.
+//! from where it ended. Lines go out in batches, the first at once; a slow reader slows the
+//! streams down, and nothing piles up here.
 
 mod follow;
 
@@ -23,11 +23,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 /// Lines go out this often, or when so many have come.
 const BETWEEN_BATCHES: Duration = Duration::from_millis(50);
-const BATCH: usize = 500;
+const BATCH: usize = 2_000;
+/// How many blocks of lines may wait to be gathered; a block is what one read brought.
+const BLOCKS: usize = 8;
 /// How many logs of Pods that are over are read at a time.
 const AT_A_TIME: usize = 16;
 
@@ -38,7 +41,7 @@ pub(super) async fn run(
     object: ObjectRef,
     options: LogOptions,
 ) {
-    let (lines, inbox) = mpsc::channel(1_024);
+    let (lines, inbox) = mpsc::channel(BLOCKS);
     let collecting = collect(Arc::clone(&session), ticket, inbox);
     let reading = async {
         let ended = read(&session, &object, &options, lines).await;
@@ -58,19 +61,16 @@ pub(super) async fn run(
 }
 
 /// Gathers lines into batches.
-async fn collect(session: Arc<Session>, ticket: Ticket, mut inbox: mpsc::Receiver<Line>) {
-    let mut gathered = Vec::new();
-    while inbox.recv_many(&mut gathered, BATCH).await > 0 {
-        if gathered.len() < BATCH {
-            tokio::time::sleep(BETWEEN_BATCHES).await;
-            while let Ok(line) = inbox.try_recv() {
-                gathered.push(line);
-                if gathered.len() >= BATCH {
-                    break;
-                }
+async fn collect(session: Arc<Session>, ticket: Ticket, mut inbox: mpsc::Receiver<Vec<Line>>) {
+    let mut due = Instant::now();
+    while let Some(mut gathered) = inbox.recv().await {
+        while gathered.len() < BATCH {
+            match timeout_at(due, inbox.recv()).await {
+                Ok(Some(lines)) => gathered.extend(lines),
+                Ok(None) | Err(_) => break,
             }
         }
-        let lines: Vec<LogLine> = gathered.drain(..).map(Line::into_log_line).collect();
+        let lines: Vec<LogLine> = gathered.into_iter().map(Line::into_log_line).collect();
         session
             .report(Update::Logs {
                 ticket,
@@ -78,6 +78,7 @@ async fn collect(session: Arc<Session>, ticket: Ticket, mut inbox: mpsc::Receive
                 ended: None,
             })
             .await;
+        due = Instant::now() + BETWEEN_BATCHES;
     }
 }
 
@@ -86,7 +87,7 @@ async fn read(
     session: &Arc<Session>,
     object: &ObjectRef,
     options: &LogOptions,
-    lines: mpsc::Sender<Line>,
+    lines: mpsc::Sender<Vec<Line>>,
 ) -> Result<String, Fault> {
     let queries = pods::queries(session, object).await?;
     if queries.is_empty() {
@@ -216,7 +217,7 @@ impl Projection for Pods {
 struct Follower {
     session: Arc<Session>,
     options: LogOptions,
-    lines: mpsc::Sender<Line>,
+    lines: mpsc::Sender<Vec<Line>>,
     /// By the uid of the Pod: its latest row, and the tasks of its containers.
     open: HashMap<String, (watch::Sender<PodRow>, Vec<AbortOnDropHandle<()>>)>,
     first: bool,
@@ -225,7 +226,7 @@ struct Follower {
 }
 
 impl Follower {
-    fn new(session: &Arc<Session>, options: &LogOptions, lines: &mpsc::Sender<Line>) -> Self {
+    fn new(session: &Arc<Session>, options: &LogOptions, lines: &mpsc::Sender<Vec<Line>>) -> Self {
         Self {
             session: Arc::clone(session),
             options: options.clone(),

@@ -90,7 +90,7 @@ impl Follow {
     }
 
     /// Reads what there is.
-    pub(super) async fn once(mut self, lines: &mpsc::Sender<Line>) -> Result<(), Fault> {
+    pub(super) async fn once(mut self, lines: &mpsc::Sender<Vec<Line>>) -> Result<(), Fault> {
         self.stream(false, lines).await
     }
 
@@ -98,7 +98,7 @@ impl Follow {
     pub(super) async fn forever(
         mut self,
         mut pod: watch::Receiver<PodRow>,
-        lines: mpsc::Sender<Line>,
+        lines: mpsc::Sender<Vec<Line>>,
     ) {
         loop {
             let finished = pod.borrow_and_update().finished;
@@ -122,44 +122,48 @@ impl Follow {
         }
     }
 
-    async fn say(&self, lines: &mpsc::Sender<Line>, text: String) {
+    async fn say(&self, lines: &mpsc::Sender<Vec<Line>>, text: String) {
         let line = Line {
             origin: Arc::clone(&self.origin),
             at: None,
             text,
         };
-        if lines.send(line).await.is_err() {
+        if lines.send(vec![line]).await.is_err() {
             tracing::debug!("nobody reads this log any more");
         }
     }
 
-    async fn stream(&mut self, follow: bool, lines: &mpsc::Sender<Line>) -> Result<(), Fault> {
+    async fn stream(&mut self, follow: bool, lines: &mpsc::Sender<Vec<Line>>) -> Result<(), Fault> {
         let before = self.last;
         let mut stream = open(&self.session.client(), Call::get(self.path(follow))).await?;
         while let Some(block) = stream.next_block().await {
-            let block = block?;
-            for raw in block
-                .split(|byte| *byte == b'\n')
-                .filter(|raw| !raw.is_empty())
-            {
-                let text = String::from_utf8_lossy(raw);
-                let (at, text) = stamped(&text);
-                // `sinceTime` counts whole seconds: what was seen comes again.
-                if at.is_some() && at <= before {
-                    continue;
-                }
-                self.last = at.or(self.last);
-                let line = Line {
-                    origin: Arc::clone(&self.origin),
-                    at,
-                    text: text.to_owned(),
-                };
-                if lines.send(line).await.is_err() {
-                    return Ok(());
-                }
+            let read = self.read(block?, before);
+            if !read.is_empty() && lines.send(read).await.is_err() {
+                return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// Returns the lines of a block that come after a time.
+    fn read(&mut self, block: &[u8], before: Option<DateTime<Utc>>) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let raw = block.split(|byte| *byte == b'\n');
+        for raw in raw.filter(|raw| !raw.is_empty()) {
+            let text = String::from_utf8_lossy(raw);
+            let (at, text) = stamped(&text);
+            // `sinceTime` counts whole seconds: what was seen comes again.
+            if at.is_some() && at <= before {
+                continue;
+            }
+            self.last = at.or(self.last);
+            lines.push(Line {
+                origin: Arc::clone(&self.origin),
+                at,
+                text: text.to_owned(),
+            });
+        }
+        lines
     }
 }
 
