@@ -8,7 +8,7 @@ use crate::domain::image::{cves_kind, has_images, is_of_registries, robots_kind}
 use crate::domain::image_update::updates_kind;
 use crate::domain::object::GroupKind;
 use crate::domain::pipeline::cron::cron_kind;
-use crate::domain::pipeline::runs_kind;
+use crate::domain::pipeline::{System, runs_kind};
 use crate::domain::pipeline::template::is_template;
 use crate::ui::canvas::{Canvas, Span, span};
 use crate::ui::glyph;
@@ -119,7 +119,7 @@ fn commands_of(screen: &Screen) -> Offered {
             (Command::Back, "back"),
         ],
         Screen::Kind(table) => commands_of_kind(&table.view.kind),
-        Screen::Run(_) => RUN,
+        Screen::Run(run) => commands_of_run(System::of_kind(&run.object.kind)),
         Screen::Flow(_) => FLOW,
         Screen::Image(_) => IMAGE,
         Screen::Rollout(_) => ROLLOUT,
@@ -137,6 +137,14 @@ fn commands_of(screen: &Screen) -> Offered {
         ],
         Screen::Dashboards(_) => &[(Command::Open, "open"), (Command::Back, "back")],
         Screen::Help(_) | Screen::Ledger(_) => &[(Command::Back, "back")],
+    }
+}
+
+fn commands_of_run(system: Option<System>) -> Offered {
+    match system {
+        Some(System::Actions) => RUN_OF_ACTIONS,
+        Some(System::Tekton) => RUN_OF_TEKTON,
+        Some(System::Workflows) | None => RUN,
     }
 }
 
@@ -228,6 +236,21 @@ const RUN: Offered = &[
     (Command::RetryRun, "retry"),
     (Command::Resubmit, "run again"),
     (Command::StopRun, "stop"),
+    (Command::Fold, "fold"),
+];
+const RUN_OF_TEKTON: Offered = &[
+    (Command::ToggleGraph, "graph"),
+    (Command::Logs, "logs"),
+    (Command::Resubmit, "run again"),
+    (Command::CancelRun, "cancel"),
+    (Command::Fold, "fold"),
+];
+const RUN_OF_ACTIONS: Offered = &[
+    (Command::ToggleGraph, "graph"),
+    (Command::Logs, "logs"),
+    (Command::RetryRun, "retry"),
+    (Command::Resubmit, "run again"),
+    (Command::CancelRun, "cancel"),
     (Command::Fold, "fold"),
 ];
 const CRONS: Offered = &[
