@@ -1,7 +1,7 @@
 //! Rollouts, analyses, metrics and alerts as people see them.
 
 use super::screens_delivery_data::{rollout, rollouts};
-use super::screens_desk::Desk;
+use super::screens_desk::{Desk, look};
 use super::screens_fixtures::{NARROW, USUAL, WIDE, ago, application, now, shown, styled};
 use chrono::TimeDelta;
 use tiphys::app::msg::Msg;
@@ -11,15 +11,6 @@ use tiphys::engine::protocol::{SourceName, Ticket, Update};
 use tiphys::ui::draw_buffer;
 use tiphys::ui::export::plain;
 use tiphys::ui::theme::{Capability, Theme};
-
-fn look(name: &str, sizes: &[(u16, u16)], lead: impl Fn(&mut Desk)) {
-    for size in sizes {
-        let mut desk = Desk::connected(*size);
-        lead(&mut desk);
-        let name = format!("{name}_{}x{}", size.0, size.1);
-        insta::assert_snapshot!(name, shown(&desk.state));
-    }
-}
 
 fn freshness(desk: &mut Desk, source: SourceName, freshness: Freshness) {
     let generation = desk.state.link.generation;
@@ -33,7 +24,7 @@ fn freshness(desk: &mut Desk, source: SourceName, freshness: Freshness) {
 
 #[test]
 fn rollouts_table() {
-    look("rollouts", &[NARROW, USUAL, WIDE], |desk| {
+    look!("rollouts", &[NARROW, USUAL, WIDE], |desk| {
         desk.command("ro").keys("j j");
     });
     let mut desk = Desk::connected(USUAL);
@@ -77,7 +68,7 @@ fn keys_stay_on_screen_beside_long_crumbs() {
 
 #[test]
 fn rollout_paused_in_a_step() {
-    look("rollout", &[NARROW, USUAL, WIDE], |desk| {
+    look!("rollout", &[NARROW, USUAL, WIDE], |desk| {
         desk.command("ro demo-app-dev/demo-app");
     });
     let mut desk = Desk::connected(USUAL);
@@ -87,24 +78,24 @@ fn rollout_paused_in_a_step() {
 
 #[test]
 fn rollout_blue_green_and_aborted() {
-    look("rollout_blue_green", &[NARROW], |desk| {
+    look!("rollout_blue_green", &[NARROW], |desk| {
         desk.command("ro shop/search");
     });
-    look("rollout_aborted", &[NARROW], |desk| {
+    look!("rollout_aborted", &[NARROW], |desk| {
         desk.command("ro shop/payments");
     });
 }
 
 #[test]
 fn analysis_run() {
-    look("analysis", &[NARROW, USUAL, WIDE], |desk| {
+    look!("analysis", &[NARROW, USUAL, WIDE], |desk| {
         desk.command("ar demo-app-dev/demo-app-58c4f7d6f-7");
     });
 }
 
 #[test]
 fn metrics_of_a_rollout() {
-    look("metrics", &[NARROW, USUAL, WIDE], |desk| {
+    look!("metrics", &[NARROW, USUAL, WIDE], |desk| {
         desk.command("ro demo-app-dev/demo-app").keys("shift-m");
     });
 }
@@ -131,46 +122,46 @@ fn metrics_stay_on_screen_while_their_server_is_away() {
 
 #[test]
 fn query_with_its_values_and_with_a_mistake() {
-    look("query", &[NARROW, USUAL], |desk| {
+    look!("query", &[NARROW, USUAL], |desk| {
         desk.command("query sum by (version) (rate(http_requests_total[1m]))");
     });
-    look("query_mistake", &[NARROW], |desk| {
+    look!("query_mistake", &[NARROW], |desk| {
         desk.command("query sum((((up)");
     });
 }
 
 #[test]
 fn alerts_and_silences() {
-    look("alerts", &[NARROW, USUAL, WIDE], |desk| {
+    look!("alerts", &[NARROW, USUAL, WIDE], |desk| {
         desk.command("alerts");
     });
-    look("silence_dialog", &[NARROW], |desk| {
+    look!("silence_dialog", &[NARROW], |desk| {
         desk.command("alerts").keys("s");
     });
 }
 
 #[test]
 fn dashboards_as_a_list_and_as_charts() {
-    look("dashboards", &[NARROW], |desk| {
+    look!("dashboards", &[NARROW], |desk| {
         desk.command("dashboards");
     });
-    look("dashboard", &[NARROW, USUAL], |desk| {
+    look!("dashboard", &[NARROW, USUAL], |desk| {
         desk.command("dashboards").keys("enter");
     });
 }
 
 #[test]
 fn dialogs_of_rollouts_say_what_happens_next() {
-    look("promote_dialog", &[NARROW], |desk| {
+    look!("promote_dialog", &[NARROW], |desk| {
         desk.command("ro demo-app-dev/demo-app").keys(">");
     });
-    look("abort_dialog", &[NARROW], |desk| {
+    look!("abort_dialog", &[NARROW], |desk| {
         desk.command("ro demo-app-dev/demo-app").keys("shift-a");
     });
-    look("undo_dialog", &[NARROW], |desk| {
+    look!("undo_dialog", &[NARROW], |desk| {
         desk.command("ro demo-app-dev/demo-app").keys("u");
     });
-    look("image_dialog", &[NARROW], |desk| {
+    look!("image_dialog", &[NARROW], |desk| {
         desk.command("ro demo-app-dev/demo-app").keys("i");
     });
 }

@@ -17,6 +17,22 @@ use tiphys::domain::status::Freshness;
 use tiphys::engine::protocol::{Request, SourceName, Topic, Update};
 use tiphys::ui::draw_on;
 
+/// Compares the screen that a lead brings a desk to, in several sizes. A macro, because snapshots
+/// are named after the module that takes them.
+macro_rules! look {
+    ($name:expr, $sizes:expr, $lead:expr) => {{
+        let lead: &dyn Fn(&mut $crate::screens_desk::Desk) = &$lead;
+        for size in $sizes {
+            let mut desk = $crate::screens_desk::Desk::connected(*size);
+            lead(&mut desk);
+            let name = format!("{}_{}x{}", $name, size.0, size.1);
+            insta::assert_snapshot!(name, $crate::screens_fixtures::shown(&desk.state));
+        }
+    }};
+}
+
+pub(crate) use look;
+
 pub(crate) struct Desk {
     pub(crate) state: State,
     /// Whether requests are answered at all.

@@ -1,21 +1,12 @@
 //! Images, registries and vulnerabilities as people see them.
 
-use super::screens_desk::Desk;
+use super::screens_desk::{Desk, look};
 use super::screens_fixtures::{NARROW, USUAL, WIDE, shown, styled};
 use tiphys::app::screens::Screen;
 
-fn look(name: &str, sizes: &[(u16, u16)], lead: impl Fn(&mut Desk)) {
-    for size in sizes {
-        let mut desk = Desk::connected(*size);
-        lead(&mut desk);
-        let name = format!("{name}_{}x{}", size.0, size.1);
-        insta::assert_snapshot!(name, shown(&desk.state));
-    }
-}
-
 #[test]
 fn images_table() {
-    look("images", &[NARROW, USUAL, WIDE], |desk| {
+    look!("images", &[NARROW, USUAL, WIDE], |desk| {
         desk.command("images");
     });
     let mut desk = Desk::connected(USUAL);
@@ -25,13 +16,13 @@ fn images_table() {
 
 #[test]
 fn one_image_with_its_vulnerabilities() {
-    look("image", &[NARROW, USUAL, WIDE], |desk| {
+    look!("image", &[NARROW, USUAL, WIDE], |desk| {
         desk.command("images").keys("j enter");
     });
     let mut desk = Desk::connected(USUAL);
     desk.command("images").keys("j enter");
     insta::assert_snapshot!("image_by_role", styled(&desk.state));
-    look("image_filtered", &[USUAL], |desk| {
+    look!("image_filtered", &[USUAL], |desk| {
         desk.command("images")
             .keys("j enter /")
             .types("fixable")
@@ -42,7 +33,7 @@ fn one_image_with_its_vulnerabilities() {
 #[test]
 fn projects_robots_cves_and_registries() {
     for table in ["projects", "robots", "security", "registries"] {
-        look(table, &[NARROW, USUAL], |desk| {
+        look!(table, &[NARROW, USUAL], |desk| {
             desk.command(table);
         });
     }
@@ -50,7 +41,7 @@ fn projects_robots_cves_and_registries() {
 
 #[test]
 fn images_that_are_followed_say_why_they_stay() {
-    look("image_updates", &[NARROW, USUAL, WIDE], |desk| {
+    look!("image_updates", &[NARROW, USUAL, WIDE], |desk| {
         desk.command("image-updates");
     });
     let mut desk = Desk::connected(USUAL);
@@ -73,13 +64,13 @@ fn enter_on_a_followed_image_opens_its_application() {
 
 #[test]
 fn dialogs_on_images_name_what_happens() {
-    look("image_tag_dialog", &[USUAL], |desk| {
+    look!("image_tag_dialog", &[USUAL], |desk| {
         desk.command("images").keys("j t").types("2.2.1");
     });
-    look("image_delete_dialog", &[USUAL], |desk| {
+    look!("image_delete_dialog", &[USUAL], |desk| {
         desk.command("images").keys("j ctrl-d");
     });
-    look("robot_create_dialog", &[USUAL], |desk| {
+    look!("robot_create_dialog", &[USUAL], |desk| {
         desk.command("robots").keys("a").types("ci-scan");
     });
 }

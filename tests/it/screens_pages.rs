@@ -1,22 +1,12 @@
 //! Every screen and overlay as people see it, reached with keys.
 
-use super::screens_desk::Desk;
+use super::screens_desk::{Desk, look};
 use super::screens_fixtures::{NARROW, USUAL, WIDE, shown, styled, text};
 use tiphys::domain::intent::Stage;
 
-/// Compares the screen that keys lead to, in two or three sizes.
-fn look(name: &str, sizes: &[(u16, u16)], lead: impl Fn(&mut Desk)) {
-    for size in sizes {
-        let mut desk = Desk::connected(*size);
-        lead(&mut desk);
-        let name = format!("{name}_{}x{}", size.0, size.1);
-        insta::assert_snapshot!(name, shown(&desk.state));
-    }
-}
-
 #[test]
 fn application_tree() {
-    look("application", &[NARROW, USUAL, WIDE], |desk| {
+    look!("application", &[NARROW, USUAL, WIDE], |desk| {
         desk.keys("enter j j j j j j j");
     });
     let mut desk = Desk::connected(USUAL);
@@ -26,7 +16,7 @@ fn application_tree() {
 
 #[test]
 fn diff_unified_and_side_by_side() {
-    look("diff", &[NARROW, WIDE], |desk| {
+    look!("diff", &[NARROW, WIDE], |desk| {
         desk.keys("shift-d");
     });
     let mut desk = Desk::connected(NARROW);
@@ -36,14 +26,14 @@ fn diff_unified_and_side_by_side() {
 
 #[test]
 fn history() {
-    look("history", &[NARROW, USUAL], |desk| {
+    look!("history", &[NARROW, USUAL], |desk| {
         desk.keys("shift-h j");
     });
 }
 
 #[test]
 fn yaml_with_a_search() {
-    look("yaml", &[NARROW], |desk| {
+    look!("yaml", &[NARROW], |desk| {
         desk.keys("y /").types("checkout").keys("enter n");
     });
     let mut desk = Desk::connected(NARROW);
@@ -53,35 +43,35 @@ fn yaml_with_a_search() {
 
 #[test]
 fn describe() {
-    look("describe", &[NARROW], |desk| {
+    look!("describe", &[NARROW], |desk| {
         desk.keys("d");
     });
 }
 
 #[test]
 fn why() {
-    look("why", &[NARROW], |desk| {
+    look!("why", &[NARROW], |desk| {
         desk.keys("w");
     });
 }
 
 #[test]
 fn events() {
-    look("events", &[NARROW, USUAL], |desk| {
+    look!("events", &[NARROW, USUAL], |desk| {
         desk.keys("shift-e j j");
     });
 }
 
 #[test]
 fn logs() {
-    look("logs", &[NARROW, USUAL], |desk| {
+    look!("logs", &[NARROW, USUAL], |desk| {
         desk.keys("enter j j j j j l");
     });
 }
 
 #[test]
 fn pods() {
-    look("pods", &[NARROW, USUAL], |desk| {
+    look!("pods", &[NARROW, USUAL], |desk| {
         desk.command("pods");
         desk.keys("j j space");
     });
@@ -89,7 +79,7 @@ fn pods() {
 
 #[test]
 fn contexts() {
-    look("contexts", &[NARROW, USUAL], |desk| {
+    look!("contexts", &[NARROW, USUAL], |desk| {
         desk.command("ctx");
         desk.keys("j");
     });
@@ -97,52 +87,52 @@ fn contexts() {
 
 #[test]
 fn namespaces() {
-    look("namespaces", &[NARROW], |desk| {
+    look!("namespaces", &[NARROW], |desk| {
         desk.command("ns");
     });
 }
 
 #[test]
 fn help() {
-    look("help", &[NARROW, USUAL], |desk| {
+    look!("help", &[NARROW, USUAL], |desk| {
         desk.keys("?");
     });
-    look("kinds", &[NARROW], |desk| {
+    look!("kinds", &[NARROW], |desk| {
         desk.keys("ctrl-a");
     });
 }
 
 #[test]
 fn menu() {
-    look("menu", &[NARROW, USUAL], |desk| {
+    look!("menu", &[NARROW, USUAL], |desk| {
         desk.keys("m");
     });
 }
 
 #[test]
 fn palette() {
-    look("palette", &[NARROW], |desk| {
+    look!("palette", &[NARROW], |desk| {
         desk.keys("ctrl-p").types("sy");
     });
 }
 
 #[test]
 fn command_prompt_completes() {
-    look("prompt", &[NARROW], |desk| {
+    look!("prompt", &[NARROW], |desk| {
         desk.keys(":").types("dep");
     });
 }
 
 #[test]
 fn filter_prompt_filters_while_typing() {
-    look("filtering", &[NARROW], |desk| {
+    look!("filtering", &[NARROW], |desk| {
         desk.keys("/").types("prod");
     });
 }
 
 #[test]
 fn sync_dialog() {
-    look("sync_dialog", &[NARROW, USUAL], |desk| {
+    look!("sync_dialog", &[NARROW, USUAL], |desk| {
         desk.keys("s");
     });
     let mut desk = Desk::connected(NARROW);
@@ -152,35 +142,35 @@ fn sync_dialog() {
 
 #[test]
 fn switches_dialog() {
-    look("switches_dialog", &[NARROW], |desk| {
+    look!("switches_dialog", &[NARROW], |desk| {
         desk.keys("shift-t");
     });
 }
 
 #[test]
 fn delete_dialog_is_loud() {
-    look("delete_dialog", &[NARROW], |desk| {
+    look!("delete_dialog", &[NARROW], |desk| {
         desk.keys("ctrl-d");
     });
 }
 
 #[test]
 fn rollback_dialog() {
-    look("rollback_dialog", &[NARROW], |desk| {
+    look!("rollback_dialog", &[NARROW], |desk| {
         desk.keys("shift-h j r");
     });
 }
 
 #[test]
 fn bulk_dialog_counts_its_targets() {
-    look("bulk_dialog", &[NARROW], |desk| {
+    look!("bulk_dialog", &[NARROW], |desk| {
         desk.keys("space j space j space j space j space j space s");
     });
 }
 
 #[test]
 fn ledger_and_toasts() {
-    look("ledger", &[NARROW, USUAL], |desk| {
+    look!("ledger", &[NARROW, USUAL], |desk| {
         desk.keys("shift-r").all_intents(&Stage::Accepted {
             detail: text("patched"),
         });

@@ -1,20 +1,11 @@
 //! Runs of pipelines, schedules and events as people see them.
 
-use super::screens_desk::Desk;
+use super::screens_desk::{Desk, look};
 use super::screens_fixtures::{NARROW, USUAL, WIDE, shown, styled};
-
-fn look(name: &str, sizes: &[(u16, u16)], lead: impl Fn(&mut Desk)) {
-    for size in sizes {
-        let mut desk = Desk::connected(*size);
-        lead(&mut desk);
-        let name = format!("{name}_{}x{}", size.0, size.1);
-        insta::assert_snapshot!(name, shown(&desk.state));
-    }
-}
 
 #[test]
 fn runs_table() {
-    look("runs", &[NARROW, USUAL, WIDE], |desk| {
+    look!("runs", &[NARROW, USUAL, WIDE], |desk| {
         desk.command("pipelines").keys("j");
     });
     let mut desk = Desk::connected(USUAL);
@@ -24,7 +15,7 @@ fn runs_table() {
 
 #[test]
 fn run_with_a_failed_step() {
-    look("run_failed", &[NARROW, USUAL, WIDE], |desk| {
+    look!("run_failed", &[NARROW, USUAL, WIDE], |desk| {
         desk.command("open wf/argo/ci-x7k2p");
     });
     let mut desk = Desk::connected(USUAL);
@@ -34,10 +25,10 @@ fn run_with_a_failed_step() {
 
 #[test]
 fn run_as_a_graph() {
-    look("run_graph", &[NARROW, USUAL, WIDE], |desk| {
+    look!("run_graph", &[NARROW, USUAL, WIDE], |desk| {
         desk.command("open wf/argo/ci-x7k2p").keys("v");
     });
-    look("run_graph_large", &[USUAL], |desk| {
+    look!("run_graph_large", &[USUAL], |desk| {
         desk.command("open wf/argo/fan-out")
             .keys("v right down down");
     });
@@ -45,51 +36,51 @@ fn run_as_a_graph() {
 
 #[test]
 fn run_that_waits_for_a_person() {
-    look("run_waiting", &[NARROW, USUAL], |desk| {
+    look!("run_waiting", &[NARROW, USUAL], |desk| {
         desk.command("open wf/argo/ci-b5m9q");
     });
-    look("run_resume_dialog", &[USUAL], |desk| {
+    look!("run_resume_dialog", &[USUAL], |desk| {
         desk.command("open wf/argo/ci-b5m9q").keys(">");
     });
 }
 
 #[test]
 fn run_of_tekton_and_one_whose_nodes_are_elsewhere() {
-    look("run_tekton", &[NARROW, USUAL], |desk| {
+    look!("run_tekton", &[NARROW, USUAL], |desk| {
         desk.command("open pr/ci/ci-run-9xk2w").keys("x");
     });
-    look("run_offloaded", &[USUAL], |desk| {
+    look!("run_offloaded", &[USUAL], |desk| {
         desk.command("open wf/argo/offloaded");
     });
 }
 
 #[test]
 fn run_of_two_thousand_nodes_scrolls() {
-    look("run_large", &[USUAL], |desk| {
+    look!("run_large", &[USUAL], |desk| {
         desk.command("open wf/argo/fan-out").keys("G k k");
     });
 }
 
 #[test]
 fn schedules() {
-    look("crons", &[NARROW, USUAL], |desk| {
+    look!("crons", &[NARROW, USUAL], |desk| {
         desk.command("crons");
     });
 }
 
 #[test]
 fn events_and_webhooks() {
-    look("flow", &[NARROW, USUAL, WIDE], |desk| {
+    look!("flow", &[NARROW, USUAL, WIDE], |desk| {
         desk.command("event-flow").keys("j j j");
     });
-    look("flow_webhook", &[USUAL], |desk| {
+    look!("flow_webhook", &[USUAL], |desk| {
         desk.command("flow").keys("G k");
     });
 }
 
 #[test]
 fn submit_dialog_asks_for_parameters() {
-    look("submit", &[NARROW, USUAL], |desk| {
+    look!("submit", &[NARROW, USUAL], |desk| {
         desk.command("wftmpl").keys("s");
     });
 }

@@ -8,8 +8,8 @@ use crate::domain::image::{cves_kind, has_images, is_of_registries, robots_kind}
 use crate::domain::image_update::updates_kind;
 use crate::domain::object::GroupKind;
 use crate::domain::pipeline::cron::cron_kind;
-use crate::domain::pipeline::{System, runs_kind};
 use crate::domain::pipeline::template::is_template;
+use crate::domain::pipeline::{System, runs_kind};
 use crate::ui::canvas::{Canvas, Span, span};
 use crate::ui::glyph;
 use crate::ui::text;
