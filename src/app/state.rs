@@ -307,7 +307,20 @@ impl State {
 
     /// Shows a short message.
     pub(super) fn toast(&mut self, kind: ToastKind, text: impl Into<Text>, hint: Option<Text>) {
-        self.toasts.push(kind, text, hint, self.now.real);
+        self.toasts.push((kind, None), text, hint, self.now.real);
+        self.dirty = true;
+    }
+
+    /// Shows a short message that takes the place of an older one about the same.
+    pub(super) fn news(
+        &mut self,
+        kind: ToastKind,
+        topic: impl Into<Text>,
+        text: impl Into<Text>,
+        hint: Option<Text>,
+    ) {
+        let topic = Some(topic.into());
+        self.toasts.push((kind, topic), text, hint, self.now.real);
         self.dirty = true;
     }
 

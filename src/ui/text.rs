@@ -205,6 +205,12 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// Returns a number of things in words: `1 source`, `2 sources`.
+pub fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
 /// Returns the short form of a revision: seven characters of a commit, all of a version.
 pub fn short_revision(revision: &str) -> &str {
     let is_sha = revision.len() >= 40 && revision.bytes().all(|b| b.is_ascii_hexdigit());

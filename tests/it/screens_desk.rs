@@ -26,7 +26,7 @@ macro_rules! look {
             let mut desk = $crate::screens_desk::Desk::connected(*size);
             lead(&mut desk);
             let name = format!("{}_{}x{}", $name, size.0, size.1);
-            insta::assert_snapshot!(name, $crate::screens_fixtures::shown(&desk.state));
+            insta::assert_snapshot!(name, shown(&desk.state));
         }
     }};
 }

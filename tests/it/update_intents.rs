@@ -71,7 +71,7 @@ fn dialog_names_object_cluster_revision_and_what_happens() {
     let dialog = cockpit.dialog();
     assert_eq!(dialog.title, "Sync");
     let facts = &dialog.facts;
-    assert_eq!(facts[0].1, "Application.argoproj.io argocd/guestbook");
+    assert_eq!(facts[0].1, "Application argocd/guestbook");
     assert_eq!(facts[1], ("cluster".to_owned(), "dev".to_owned()));
     assert_eq!(facts[2].1, "main (now 3f2a91c)");
     assert!(

@@ -177,7 +177,7 @@ fn first(texts: &[Text]) -> Text {
 }
 
 fn progress(nodes: &[RunNode]) -> Option<(u32, u32)> {
-    let jobs = nodes.iter().filter(|node| node.kind == NodeKind::Task);
+    let jobs = nodes.iter().filter(|node| node.kind == NodeKind::Job);
     let phases: Vec<Phase> = jobs.map(|node| node.phase).collect();
     let over = phases.iter().filter(|phase| phase.is_over()).count();
     (!phases.is_empty()).then_some((over as u32, phases.len() as u32))

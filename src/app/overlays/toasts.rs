@@ -21,6 +21,8 @@ pub struct Toast {
     pub kind: ToastKind,
     pub text: Text,
     pub hint: Option<Text>,
+    /// What it is about; news about the same takes its place.
+    pub topic: Option<Text>,
     /// Real time at which it goes away.
     pub until: Duration,
 }
@@ -49,7 +51,7 @@ impl Toasts {
 
     pub(in crate::app) fn push(
         &mut self,
-        kind: ToastKind,
+        (kind, topic): (ToastKind, Option<Text>),
         text: impl Into<Text>,
         hint: Option<Text>,
         now: Duration,
@@ -59,11 +61,14 @@ impl Toasts {
             ToastKind::Trouble => LIFE_OF_TROUBLE,
         };
         let text = text.into();
-        self.shown.retain(|toast| toast.text != text);
+        let newer = |toast: &Toast| topic.is_some() && toast.topic == topic;
+        self.shown
+            .retain(|toast| toast.text != text && !newer(toast));
         self.shown.push(Toast {
             kind,
             text,
             hint,
+            topic,
             until: now + life,
         });
         if self.shown.len() > AT_MOST {
@@ -76,5 +81,33 @@ impl Toasts {
         let before = self.shown.len();
         self.shown.retain(|toast| toast.until > now);
         self.shown.len() != before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(toasts: &Toasts) -> Vec<&str> {
+        toasts.shown().iter().map(|toast| &*toast.text).collect()
+    }
+
+    #[test]
+    fn news_about_one_thing_take_the_place_of_older_ones() {
+        let mut toasts = Toasts::default();
+        let mut say = |topic: Option<&str>, text: &str| {
+            let topic = topic.map(Text::from);
+            toasts.push((ToastKind::Note, topic), text, None, Duration::ZERO);
+        };
+        say(Some("sync of a"), "sync of a requested");
+        say(Some("sync of b"), "sync of b requested");
+        say(None, "saved");
+        say(None, "copied");
+        say(Some("sync of a"), "sync of a done");
+
+        assert_eq!(
+            texts(&toasts),
+            ["sync of b requested", "saved", "copied", "sync of a done"]
+        );
     }
 }

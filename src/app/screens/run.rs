@@ -292,7 +292,7 @@ impl RunScreen {
 
 /// The steps of a task are shown when they are asked for, or when one went wrong.
 fn folds_by_itself(node: &RunNode) -> bool {
-    node.kind == NodeKind::Task && !node.phase.is_bad()
+    matches!(node.kind, NodeKind::Task | NodeKind::Job) && !node.phase.is_bad()
 }
 
 /// Where the cursor stands at first.

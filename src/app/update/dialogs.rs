@@ -6,14 +6,17 @@ use crate::app::commands::Command;
 use crate::app::intent_words::Worded;
 use crate::app::key::{Key, KeyCode};
 use crate::app::overlays::dialog::{Form, Target};
+use crate::app::overlays::toasts::ToastKind;
 use crate::app::overlays::{Confirmation, Dialog, FieldId, FieldValue, Focus, Overlay};
 use crate::app::screens::Screen;
 use crate::app::state::State;
 use crate::app::viewports::cycled;
 use crate::domain::application::Application;
 use crate::domain::graph::TreeNode;
+use crate::domain::image::is_of_registries;
 use crate::domain::intent::{Intent, Risk, SyncResource, Verb, risk_of};
-use crate::domain::object::Text;
+use crate::domain::kind::info_of;
+use crate::domain::object::ObjectRef;
 use tui_input::Input;
 
 /// How many names a dialog spells out.
@@ -318,11 +321,20 @@ fn first_focus(form: &Form, fields: &[crate::app::overlays::dialog::Field]) -> F
     first.map_or(Focus::Cancel, |(number, _)| Focus::Field(number))
 }
 
+/// Returns an object's name for a dialog. The kinds that are known here need no API group, and a
+/// name must not be cut for one.
+fn name_of(object: &ObjectRef) -> String {
+    if info_of(&object.kind).is_some() || is_of_registries(&object.kind) {
+        return format!("{} {}", object.kind.kind, object.path());
+    }
+    object.to_string()
+}
+
 fn facts(state: &State, form: &Form, targets: &[Target]) -> Vec<(String, String)> {
     let mut facts = Vec::new();
     let mut fact = |label: &str, text: String| facts.push((label.to_owned(), text));
     if let [one] = targets {
-        fact("object", images::name_of(&one.object));
+        fact("object", name_of(&one.object));
     } else {
         let names = targets
             .iter()
@@ -561,7 +573,12 @@ fn confirm(state: &mut State, out: &mut Effects) {
                 intents::send(state, intent, intents::Rehearsal::ForReal, out);
             }
             run::clear_marks(state);
-            state.note(what);
+            state.news(
+                ToastKind::Note,
+                what.clone(),
+                format!("{what} requested"),
+                None,
+            );
         }
         Err(problem) => {
             dialog.problem = Some(problem);
@@ -570,10 +587,13 @@ fn confirm(state: &mut State, out: &mut Effects) {
     }
 }
 
-fn requested(dialog: &Dialog, intents: &[Intent]) -> Text {
-    let verb = intents.first().map_or("change", |intent| intent.verb.id());
-    match dialog.targets.as_slice() {
-        [one] => format!("{verb} of `{}` requested", one.object.path()).into(),
-        many => format!("{verb} of {} objects requested", many.len()).into(),
+/// Says what is asked for; of one object in the words that its outcome will have.
+fn requested(dialog: &Dialog, intents: &[Intent]) -> String {
+    let Some(first) = intents.first() else {
+        return "change of nothing".to_owned();
+    };
+    match dialog.targets.len() {
+        0 | 1 => intents::topic_of(first),
+        count => format!("{} of {count} objects", first.verb.id()),
     }
 }

@@ -20,8 +20,7 @@ use crate::app::screens::{ImageLine, Place, Screen};
 use crate::app::state::State;
 use crate::domain::image::{
     ArtifactDetail, ArtifactRow, ImageVerb, RegistryRow, RobotRow, cves_kind, has_images, image_of,
-    images_kind, is_of_registries, projects_kind, registries_kind, registry_object,
-    repository_kind, robots_kind,
+    images_kind, projects_kind, registries_kind, registry_object, repository_kind, robots_kind,
 };
 use crate::domain::image_update::updates_kind;
 use crate::domain::intent::{Intent, Verb};
@@ -356,14 +355,6 @@ pub(super) fn needs(command: Command) -> Option<&'static str> {
         Command::ImagesOf => "something that runs images",
         _ => return None,
     })
-}
-
-/// Returns an object's name for a dialog; what registries have is of no API group.
-pub(super) fn name_of(object: &ObjectRef) -> String {
-    if is_of_registries(&object.kind) {
-        return format!("{} {}", object.kind.kind, object.path());
-    }
-    object.to_string()
 }
 
 /// Returns why an intent cannot be asked of an image as it is now.

@@ -68,7 +68,9 @@ pub(super) fn refresh(state: &mut State, command: Command, out: &mut Effects) {
         };
         send(state, intent, Rehearsal::ForReal, out);
     }
-    state.note(format!("refresh of {what} requested"));
+    let topic = format!("refresh of {what}");
+    let text = format!("{topic} requested");
+    state.news(ToastKind::Note, topic, text, None);
 }
 
 /// Moves an intent on and says so.
@@ -77,7 +79,7 @@ pub(super) fn on_outcome(state: &mut State, id: IntentId, at: DateTime<Utc>, sta
     let Some(entry) = state.ledger.advance(id, stage, at) else {
         return;
     };
-    let (verb, target) = (entry.intent.verb.id(), entry.intent.target.path());
+    let topic = topic_of(&entry.intent);
     let dry_run = entry.dry_run;
     let stage = entry.stage().clone();
     state.dirty = true;
@@ -86,32 +88,35 @@ pub(super) fn on_outcome(state: &mut State, id: IntentId, at: DateTime<Utc>, sta
         Stage::Accepted { detail } => {
             if let Some(intent) = checked {
                 dialogs::open_replace(state, intent, &detail);
-            } else if dry_run {
-                state.toast(
-                    ToastKind::Done,
-                    said(verb, &target, "would work", &detail),
-                    None,
-                );
-            } else {
-                state.toast(
-                    ToastKind::Note,
-                    said(verb, &target, "accepted", &detail),
-                    None,
-                );
+                return;
             }
+            let (kind, what) = if dry_run {
+                (ToastKind::Done, "would work")
+            } else {
+                (ToastKind::Note, "accepted")
+            };
+            state.news(kind, topic.as_str(), said(&topic, what, &detail), None);
         }
         Stage::Observed { detail } => {
-            state.toast(ToastKind::Done, said(verb, &target, "done", &detail), None);
+            let text = said(&topic, "done", &detail);
+            state.news(ToastKind::Done, topic.as_str(), text, None);
         }
-        Stage::Failed { sentence, hint } => state.toast(ToastKind::Trouble, sentence, hint),
+        Stage::Failed { sentence, hint } => {
+            state.news(ToastKind::Trouble, topic.as_str(), sentence, hint);
+        }
     }
 }
 
-fn said(verb: &str, target: &str, what: &str, detail: &str) -> String {
+/// Returns what messages about an intent begin with.
+pub(super) fn topic_of(intent: &Intent) -> String {
+    format!("{} of `{}`", intent.verb.id(), intent.target.path())
+}
+
+fn said(topic: &str, what: &str, detail: &str) -> String {
     if detail.is_empty() {
-        format!("{verb} of `{target}` {what}")
+        format!("{topic} {what}")
     } else {
-        format!("{verb} of `{target}` {what}: {detail}")
+        format!("{topic} {what}: {detail}")
     }
 }
 

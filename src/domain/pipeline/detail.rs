@@ -38,8 +38,10 @@ pub enum NodeKind {
     Suspend,
     Http,
     Plugin,
-    /// A task of a pipeline (Tekton, GitHub Actions).
+    /// A task of a pipeline of Tekton.
     Task,
+    /// A job of GitHub Actions.
+    Job,
     /// The tasks that run when all others are over.
     Finally,
 }
@@ -60,6 +62,7 @@ impl NodeKind {
             Self::Http => "HTTP",
             Self::Plugin => "Plugin",
             Self::Task => "Task",
+            Self::Job => "Job",
             Self::Finally => "Finally",
         }
     }
@@ -91,6 +94,7 @@ impl NodeKind {
             | Self::Http
             | Self::Plugin
             | Self::Task
+            | Self::Job
             | Self::Container => true,
             Self::Steps
             | Self::StepGroup

@@ -182,6 +182,7 @@ fn shown(node: &RunNode) -> Shown {
         | NodeKind::Http
         | NodeKind::Plugin
         | NodeKind::Task
+        | NodeKind::Job
         | NodeKind::Finally => Shown::Itself,
     }
 }

@@ -118,6 +118,12 @@ fn commands_of(screen: &Screen) -> Offered {
             (Command::Open, "watch this namespace"),
             (Command::Back, "back"),
         ],
+        Screen::Kind(table) if table.view.kind == runs_kind() => runs_of(
+            table
+                .view
+                .cursor()
+                .and_then(|(run, _)| System::of_kind(&run.kind)),
+        ),
         Screen::Kind(table) => commands_of_kind(&table.view.kind),
         Screen::Run(run) => commands_of_run(System::of_kind(&run.object.kind)),
         Screen::Flow(_) => FLOW,
@@ -140,6 +146,14 @@ fn commands_of(screen: &Screen) -> Offered {
     }
 }
 
+fn runs_of(system: Option<System>) -> Offered {
+    match system {
+        Some(System::Actions) => RUNS_OF_ACTIONS,
+        Some(System::Tekton) => RUNS_OF_TEKTON,
+        Some(System::Workflows) | None => RUNS,
+    }
+}
+
 fn commands_of_run(system: Option<System>) -> Offered {
     match system {
         Some(System::Actions) => RUN_OF_ACTIONS,
@@ -151,7 +165,6 @@ fn commands_of_run(system: Option<System>) -> Offered {
 fn commands_of_kind(kind: &GroupKind) -> Offered {
     match kind {
         kind if *kind == rollouts() => ROLLOUTS,
-        kind if *kind == runs_kind() => RUNS,
         kind if *kind == cron_kind() => CRONS,
         kind if is_template(kind) => TEMPLATES,
         kind if has_images(kind) => IMAGES,
@@ -227,6 +240,21 @@ const RUNS: Offered = &[
     (Command::Resubmit, "run again"),
     (Command::RetryRun, "retry"),
     (Command::StopRun, "stop"),
+    (Command::FilterPrompt, "filter"),
+];
+const RUNS_OF_TEKTON: Offered = &[
+    (Command::Open, "open"),
+    (Command::Logs, "logs"),
+    (Command::Resubmit, "run again"),
+    (Command::CancelRun, "cancel"),
+    (Command::FilterPrompt, "filter"),
+];
+const RUNS_OF_ACTIONS: Offered = &[
+    (Command::Open, "open"),
+    (Command::Logs, "logs"),
+    (Command::Resubmit, "run again"),
+    (Command::RetryRun, "retry"),
+    (Command::CancelRun, "cancel"),
     (Command::FilterPrompt, "filter"),
 ];
 const RUN: Offered = &[

@@ -93,9 +93,9 @@ fn title(screen: &FlowScreen) -> Vec<Span<'static>> {
     let mut spans = vec![span(Role::Title, " Events ")];
     if let Some(flow) = screen.flow.ready() {
         let text = format!(
-            "{} sources, {} sensors, {} made ",
-            flow.sources.len(),
-            flow.sensors.len(),
+            "{}, {}, {} made ",
+            text::counted(flow.sources.len(), "source"),
+            text::counted(flow.sensors.len(), "sensor"),
             flow.made.len()
         );
         spans.push(span(Role::Muted, text));

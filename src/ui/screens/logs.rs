@@ -1,8 +1,10 @@
 //! Logs of a Pod, or of everything below an object.
 
 use super::{Visible, state_of};
-use crate::app::screens::LogsScreen;
+use crate::app::screens::{LogsScreen, Screen};
 use crate::app::state::State;
+use crate::domain::object::ObjectRef;
+use crate::domain::pipeline::{NodeKind, RunNode};
 use crate::ui::canvas::{Boxed, Canvas, Span, indented, span};
 use crate::ui::glyph;
 use crate::ui::theme::Role;
@@ -17,7 +19,7 @@ pub(super) fn draw(
     state: &State,
 ) -> Visible {
     let boxed = Boxed {
-        title: title(screen),
+        title: title(screen, state),
         corner: corner(screen),
         foot: foot(screen),
         ..Boxed::default()
@@ -71,12 +73,16 @@ fn nothing_to_show(screen: &LogsScreen, state: &State) -> Notice<'static> {
     }
 }
 
-fn title(screen: &LogsScreen) -> Vec<Span<'static>> {
+fn title(screen: &LogsScreen, state: &State) -> Vec<Span<'static>> {
     let object = &screen.object;
+    let (kind, name) = match job_of(object, state) {
+        Some(job) => (job.kind.word(), &job.label),
+        None => (&*object.kind.kind, &object.name),
+    };
     let mut spans = vec![
         span(Role::Title, " Logs "),
-        span(Role::Muted, format!("{} ", object.kind.kind)),
-        span(Role::Strong, object.name.to_string()),
+        span(Role::Muted, format!("{kind} ")),
+        span(Role::Strong, name.to_string()),
     ];
     if let Some(container) = &screen.options.container {
         spans.push(span(Role::Text, format!(" {container}")));
@@ -89,6 +95,15 @@ fn title(screen: &LogsScreen) -> Vec<Span<'static>> {
     }
     spans.push(span(Role::Text, " "));
     spans
+}
+
+/// Returns the job that a log is of: its object is only a number.
+fn job_of<'a>(object: &ObjectRef, state: &'a State) -> Option<&'a RunNode> {
+    state.stack.iter().find_map(|below| {
+        let Screen::Run(run) = below else { return None };
+        let mut nodes = run.run()?.nodes.iter();
+        nodes.find(|node| node.kind == NodeKind::Job && node.pod.as_ref() == Some(object))
+    })
 }
 
 fn corner(screen: &LogsScreen) -> Vec<Span<'static>> {

@@ -100,7 +100,7 @@ fn is_of(label: &str, name: &str) -> bool {
 
 fn job_node(job: &Value, row: &RunRow, order: u32) -> RunNode {
     let id = scalar(job.get("id"));
-    let mut node = RunNode::new(Text::clone(&id), scalar(job.get("name")), NodeKind::Task);
+    let mut node = RunNode::new(Text::clone(&id), scalar(job.get("name")), NodeKind::Job);
     state(&mut node, job);
     node.boundary = Some(0);
     node.order = order;
