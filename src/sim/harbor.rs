@@ -18,6 +18,7 @@ mod replication;
 mod routes;
 mod rules;
 mod scan;
+mod scans;
 mod seed;
 pub mod shape;
 mod state;

@@ -11,6 +11,7 @@ pub mod manifest;
 pub mod store;
 pub mod tar;
 pub mod text;
+mod usage;
 
 use crate::domain::clock::Clock as _;
 use crate::sim::clock::PlatformClock;

@@ -2,7 +2,7 @@
 
 use super::access::Caller;
 use super::error::Refusal;
-use super::query;
+use super::query::{self, Condition};
 use crate::sim::registry::text;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -69,13 +69,8 @@ impl Call {
         }
     }
 
-    /// Filters, sorts and cuts out one page. A field that is none is ignored.
-    pub(super) fn page<T>(
-        &self,
-        rows: Vec<T>,
-        usual_sort: &str,
-        field: impl Fn(&T, &str) -> Option<Value>,
-    ) -> Result<Page<T>, Refusal> {
+    /// Reads which page is asked for; the error is a parameter that is wrong.
+    pub(super) fn window(&self) -> Result<Window, Refusal> {
         let size = self.number("page_size", USUAL_PAGE)?;
         let number = self.number("page", 1)?.max(1);
         if size > LARGEST_PAGE {
@@ -83,12 +78,26 @@ impl Call {
                 "page_size in query should be less than or equal to {LARGEST_PAGE}"
             )));
         }
+        Ok(Window { number, size })
+    }
+
+    /// Reads what the rows are to be like.
+    pub(super) fn conditions(&self) -> Result<Vec<(String, Condition)>, Refusal> {
         let asked = self.parameter("q").unwrap_or_default();
         // Some clients encode the query once more before it becomes a parameter.
         let asked = text::unescape(asked);
-        let conditions = query::parse(&asked).map_err(Refusal::bad_request)?;
-        let mut rows = rows;
-        for (key, condition) in &conditions {
+        query::parse(&asked).map_err(Refusal::bad_request)
+    }
+
+    /// Filters, sorts and cuts out one page. A field that is none is ignored.
+    pub(super) fn page<T>(
+        &self,
+        mut rows: Vec<T>,
+        usual_sort: &str,
+        field: impl Fn(&T, &str) -> Option<Value>,
+    ) -> Result<Page<T>, Refusal> {
+        let window = self.window()?;
+        for (key, condition) in &self.conditions()? {
             rows.retain(|row| field(row, key).is_none_or(|value| condition.admits(&value)));
         }
         let by = query::sorting(self.parameter("sort").unwrap_or(usual_sort));
@@ -98,29 +107,39 @@ impl Call {
                 .map(|(key, _)| field(row, key).unwrap_or(Value::Null));
             keys.collect()
         };
-        let mut sorted: Vec<(Vec<Value>, T)> =
-            rows.into_iter().map(|row| (keyed(&row), row)).collect();
-        sorted.sort_by(|(one, _), (other, _)| {
-            let pairs = one.iter().zip(other).zip(&by);
-            let orders = pairs.map(|((one, other), (_, descending))| {
+        let rows = rows.into_iter().enumerate();
+        let mut sorted: Vec<(Vec<Value>, usize, T)> =
+            rows.map(|(at, row)| (keyed(&row), at, row)).collect();
+        let order = |one: &(Vec<Value>, usize, T), other: &(Vec<Value>, usize, T)| {
+            let pairs = one.0.iter().zip(&other.0).zip(&by);
+            let mut orders = pairs.map(|((one, other), (_, descending))| {
                 let order = query::compare(one, other);
                 if *descending { order.reverse() } else { order }
             });
-            orders.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
-        });
+            let first = orders.find(|order| order.is_ne());
+            // What is alike stays in its order.
+            first.unwrap_or_else(|| one.1.cmp(&other.1))
+        };
         let total = sorted.len();
-        let skipped = (number - 1).saturating_mul(size);
-        let taken = if size == 0 { usize::MAX } else { size };
-        let rows = sorted
-            .into_iter()
-            .map(|(_, row)| row)
-            .skip(skipped)
-            .take(taken);
-        Ok(Page {
-            rows: rows.collect(),
+        let end = window.skip().saturating_add(window.take());
+        // Only the rows up to the end of the page need an order.
+        if end < total {
+            sorted.select_nth_unstable_by(end, order);
+            sorted.truncate(end);
+        }
+        sorted.sort_unstable_by(order);
+        let rows = sorted.into_iter().skip(window.skip());
+        let rows = rows.map(|(_, _, row)| row).collect();
+        Ok(self.page_of(window, rows, total))
+    }
+
+    /// Makes a page of rows that were cut out already.
+    pub(super) fn page_of<T>(&self, window: Window, rows: Vec<T>, total: usize) -> Page<T> {
+        Page {
+            rows,
             total,
-            link: self.links(number, size, total),
-        })
+            link: self.links(window.number, window.size, total),
+        }
     }
 
     /// Relative links, the previous page first (`src/lib/link.go`).
@@ -145,6 +164,29 @@ impl Call {
             links.push(to(number + 1, "next"));
         }
         (!links.is_empty()).then(|| links.join(" , "))
+    }
+}
+
+/// Which page is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    /// From 1.
+    number: usize,
+    /// 0: everything.
+    size: usize,
+}
+
+impl Window {
+    pub(super) fn skip(self) -> usize {
+        (self.number - 1).saturating_mul(self.size)
+    }
+
+    pub(super) fn take(self) -> usize {
+        if self.size == 0 {
+            usize::MAX
+        } else {
+            self.size
+        }
     }
 }
 

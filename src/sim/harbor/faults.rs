@@ -23,11 +23,7 @@ impl Harbor {
             }
             RegistryFault::MoveTag { image, packages } => move_tag(bench, image, packages),
             RegistryFault::NewCve(cve) => {
-                bench
-                    .state
-                    .cves
-                    .retain(|known| known.id != cve.id || known.package != cve.package);
-                bench.state.cves.push(cve.clone());
+                bench.state.database.learn(std::slice::from_ref(cve));
                 bench.scan_all("Schedule");
                 Ok(())
             }

@@ -157,7 +157,7 @@ impl Harbor {
         })?;
         self.admit_caller(&caller, Wish::Push(&repository))
             .map_err(|error| refused(error.status, &error.message))?;
-        let bytes: u64 = built.blobs.iter().map(|blob| blob.len() as u64).sum();
+        let bytes: u64 = built.blobs.iter().map(|(_, blob)| blob.len() as u64).sum();
         let pushed = self.with(|bench| {
             bench.refuse_push(&repository, &reference, bytes)?;
             let now = bench.now;

@@ -26,7 +26,7 @@ impl Bench<'_> {
         };
         let repository = self.repository(name)?;
         let artifact = self.artifact(name, digest)?;
-        if wire::is_accessory(repository, artifact) || wire::kind(artifact) != "IMAGE" {
+        if repository.is_accessory(artifact) || wire::kind(artifact) != "IMAGE" {
             return Ok(());
         }
         if project.is("enable_content_trust_cosign") && !self.is_signed(name, digest) {
@@ -56,7 +56,7 @@ impl Bench<'_> {
             |one: &&Finding| one.severity() >= limit && !self.is_allowed(project, &one.cve.id);
         let found = scans
             .iter()
-            .flat_map(|(_, scan)| &scan.findings)
+            .flat_map(|(_, scan)| scan.findings.iter())
             .filter(bad);
         let mut ids: Vec<&str> = found.map(|one| one.cve.id.as_str()).collect();
         ids.sort_unstable();
@@ -173,10 +173,7 @@ impl Bench<'_> {
 
     /// Bytes that a project's artifacts take.
     pub(super) fn used(&self, project: &str) -> u64 {
-        let prefix = format!("{project}/");
-        let own = self.store.repositories().iter();
-        let own = own.filter(|(name, _)| name.starts_with(&prefix));
-        self.store.used(own.map(|(_, repository)| repository))
+        self.store.used_by(project)
     }
 }
 

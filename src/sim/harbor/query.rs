@@ -114,7 +114,10 @@ fn is(value: &Value, wanted: &str) -> bool {
     if value.is_number() {
         return compare_to(value, wanted) == Some(Ordering::Equal);
     }
-    text_of(value) == wanted
+    match value.as_str() {
+        Some(text) => text == wanted,
+        None => text_of(value) == wanted,
+    }
 }
 
 /// Reads a time in RFC 3339 or as queries have it, without a zone.
@@ -142,7 +145,10 @@ pub(super) fn compare(one: &Value, other: &Value) -> Ordering {
         (Some(one), Some(other)) => one.total_cmp(&other),
         (Some(_), None) => Ordering::Less,
         (None, Some(_)) => Ordering::Greater,
-        (None, None) => text_of(one).cmp(&text_of(other)),
+        (None, None) => match (one.as_str(), other.as_str()) {
+            (Some(one), Some(other)) => one.cmp(other),
+            (_, None) | (None, _) => text_of(one).cmp(&text_of(other)),
+        },
     }
 }
 

@@ -7,7 +7,7 @@ use super::scan::ScanKind;
 use super::state::Bench;
 use super::token::{self, SERVICE};
 use super::webhook::Event;
-use super::{FORWARDED, Harbor, PoisonError, wire};
+use super::{FORWARDED, Harbor, PoisonError};
 use crate::sim::registry::error::OciError;
 use crate::sim::registry::{Deed, Happening, Rules, Wish};
 use http::{HeaderMap, StatusCode, header};
@@ -204,7 +204,7 @@ impl Bench<'_> {
         ];
         let about = self.store.repository(repository);
         let about = about.and_then(|one| Some((one, one.artifact(digest)?)));
-        if about.is_none_or(|(one, artifact)| wire::is_accessory(one, artifact)) {
+        if about.is_none_or(|(one, artifact)| one.is_accessory(artifact)) {
             return;
         }
         for (_, kind) in wanted.into_iter().filter(|(wanted, _)| *wanted) {

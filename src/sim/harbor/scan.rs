@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The generic form, with CVSS, and Harbor's own.
 pub(super) const GENERIC: &str = "application/vnd.security.vulnerability.report; version=1.1";
@@ -75,13 +76,14 @@ impl Severity {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Finding {
     pub(super) cve: CveShape,
+    severity: Severity,
     /// What is installed.
     pub(super) version: String,
 }
 
 impl Finding {
     pub(super) fn severity(&self) -> Severity {
-        Severity::read(&self.cve.severity)
+        self.severity
     }
 
     pub(super) fn fix(&self) -> &str {
@@ -133,6 +135,7 @@ pub(super) fn findings(packages: &[Package], known: &[CveShape]) -> Vec<Finding>
             let has = packages.iter().filter(|package| is_hit(package, cve));
             has.map(|package| Finding {
                 cve: cve.clone(),
+                severity: Severity::read(&cve.severity),
                 version: package.version.clone(),
             })
         })
@@ -191,8 +194,8 @@ pub(super) struct Scan {
     /// When something happens to it next.
     pub(super) due: DateTime<Utc>,
     pub(super) by: String,
-    /// Of vulnerabilities.
-    pub(super) findings: Vec<Finding>,
+    /// Of vulnerabilities; images with the same packages share them.
+    pub(super) findings: Arc<[Finding]>,
     /// Of contents: the digest of the list.
     pub(super) sbom: String,
     /// The whole database was gone through.
@@ -297,7 +300,7 @@ fn merged_status(scans: &[&Scan]) -> Status {
 /// Counts each finding once, whichever platforms have it.
 fn merged<'s>(scans: &[&'s Scan]) -> Vec<&'s Finding> {
     let mut seen = BTreeMap::new();
-    for finding in scans.iter().flat_map(|scan| &scan.findings) {
+    for finding in scans.iter().flat_map(|scan| scan.findings.iter()) {
         let key = (&finding.cve.id, &finding.cve.package, &finding.version);
         seen.entry(key).or_insert(finding);
     }

@@ -5,7 +5,7 @@ use super::model::{
     Execution, Grant, ImmutableRule, Label, Project, Retention, Robot, Status, Vendor,
 };
 use super::replication;
-use super::scan::{self, Scan, ScanKind};
+use super::scan::{Finding, Scan, ScanKind};
 use super::shape::{ArtifactShape, ProjectShape, RegistryShape, RobotShape};
 use super::state::{Bench, Schedule};
 use crate::domain::globs;
@@ -15,6 +15,7 @@ use crate::sim::rng::Seed;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// An image that is there from the start.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -87,7 +88,7 @@ pub(super) fn fill(bench: &mut Bench<'_>, seed: Seed, shape: &RegistryShape, ima
     let secret = |what: &str| format!("{}Aa1", seed.stream(&["harbor", what]).hex(29));
     bench.state.admin_secret = secret("admin");
     bench.state.token_key = secret("token key");
-    bench.state.cves.clone_from(&shape.cves);
+    bench.state.database.learn(&shape.cves);
     projects(bench, shape, images);
     robots(bench, shape, &secret);
     let since = bench.now - TimeDelta::days(AGE_DAYS);
@@ -104,8 +105,9 @@ pub(super) fn fill(bench: &mut Bench<'_>, seed: Seed, shape: &RegistryShape, ima
         };
         bench.state.labels.insert(id, label);
     }
+    let mut layers = image::Layers::default();
     for planned in plan(bench.now, bench.host, shape, images) {
-        push(bench, &planned);
+        push(bench, &planned, &mut layers);
     }
     if !images.is_empty() {
         past_work(bench);
@@ -404,8 +406,8 @@ fn image_shape(
     image
 }
 
-fn push(bench: &mut Bench<'_>, planned: &Planned) {
-    let built = image::image(&planned.image);
+fn push(bench: &mut Bench<'_>, planned: &Planned, layers: &mut image::Layers) {
+    let built = image::image_of(&planned.image, layers);
     let (name, pushed) = (planned.repository.as_str(), planned.pushed);
     if let Err(refusal) = built.push(bench.store, name, &planned.tag, pushed) {
         tracing::warn!(name, ?refusal, "an image of the scenario was not stored");
@@ -431,23 +433,21 @@ fn push(bench: &mut Bench<'_>, planned: &Planned) {
         .cloned()
         .collect();
     for manifest in images {
-        let place = (name.to_owned(), manifest.digest.clone());
+        let key = |kind: ScanKind| (name.to_owned(), manifest.digest.clone(), kind);
         if planned.shape.scanned.unwrap_or(true) {
-            let findings = scan::findings(&planned.image.packages, &bench.state.cves);
-            let done = done_scan(&place.1, pushed, findings);
-            bench
-                .state
-                .scans
-                .insert((place.clone(), ScanKind::Vulnerabilities), done);
+            let findings = bench.state.database.findings(&planned.image.packages);
+            let done = done_scan(&manifest.digest, pushed, findings);
+            let key = key(ScanKind::Vulnerabilities);
+            bench.state.scans.insert(key, done);
         }
         if planned.shape.sbom {
             let at = pushed + TimeDelta::seconds(50);
             let full = format!("{reference}@{}", manifest.digest);
             let list = image::sbom(&full, &manifest, &planned.image.packages, at);
             if list.push(bench.store, name, "", at).is_ok() {
-                let mut done = done_scan(&place.1, pushed, Vec::new());
+                let mut done = done_scan(&manifest.digest, pushed, Arc::default());
                 list.digest().clone_into(&mut done.sbom);
-                bench.state.scans.insert((place, ScanKind::Sbom), done);
+                bench.state.scans.insert(key(ScanKind::Sbom), done);
             }
         }
     }
@@ -480,7 +480,7 @@ fn past_pulls(bench: &mut Bench<'_>, planned: &Planned, digest: &str) {
     }
 }
 
-fn done_scan(digest: &str, pushed: DateTime<Utc>, findings: Vec<scan::Finding>) -> Scan {
+fn done_scan(digest: &str, pushed: DateTime<Utc>, findings: Arc<[Finding]>) -> Scan {
     let start = pushed + TimeDelta::seconds(40);
     let mark = digest_of(format!("{digest}{}", findings.len()).as_bytes());
     let hex = |from: usize, to: usize| mark.get(7 + from..7 + to).unwrap_or_default();

@@ -3,8 +3,8 @@
 use super::access::{Caller, Scope};
 use super::error::Refusal;
 use super::model::{AuditEntry, Execution, Label, Project, Robot, Status, Vendor};
-use super::scan::{self, Scan, ScanKind};
-use super::shape::CveShape;
+use super::scan::{Scan, ScanKind};
+use super::scans::{Database, ScanKey, Scans};
 use super::webhook::{Delivery, Policy as WebhookPolicy};
 use crate::sim::registry::image::{self, Package};
 use crate::sim::registry::store::{Artifact, Repository, Store};
@@ -12,6 +12,7 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Seconds that a scan waits, and that it takes.
 const SCAN_WAITS: i64 = 1;
@@ -29,8 +30,8 @@ pub(super) struct State {
     pub(super) robots: BTreeMap<i64, Robot>,
     pub(super) labels: BTreeMap<i64, Label>,
     pub(super) labelled: BTreeMap<Place, BTreeSet<i64>>,
-    pub(super) scans: BTreeMap<(Place, ScanKind), Scan>,
-    pub(super) cves: Vec<CveShape>,
+    pub(super) scans: Scans,
+    pub(super) database: Database,
     pub(super) executions: BTreeMap<i64, Execution>,
     pub(super) audit: Vec<AuditEntry>,
     pub(super) webhooks: BTreeMap<i64, WebhookPolicy>,
@@ -84,12 +85,11 @@ impl State {
 
     /// When the next piece of work goes on.
     pub(super) fn due(&self) -> Option<DateTime<Utc>> {
-        let scans = self.scans.values().filter(|scan| !scan.status.is_final());
-        let scans = scans.map(|scan| scan.due);
         let works = self
             .executions
             .values()
             .filter(|work| !work.status.is_final());
+        let scans = self.scans.due().into_iter();
         scans.chain(works.map(|work| work.due)).min()
     }
 
@@ -187,10 +187,9 @@ impl Bench<'_> {
                 artifact.manifest.media_type
             )));
         }
-        let key = |digest: &String| ((repository.to_owned(), digest.clone()), kind);
         let running = images
             .iter()
-            .filter_map(|digest| self.state.scans.get(&key(digest)))
+            .filter_map(|digest| self.state.scans.get((repository, digest), kind))
             .find(|scan| !scan.status.is_final());
         if let Some(scan) = running {
             return Err(Refusal::conflict(format!(
@@ -218,11 +217,12 @@ impl Bench<'_> {
                 end: None,
                 due: self.now + TimeDelta::seconds(SCAN_WAITS),
                 by: by.to_owned(),
-                findings: Vec::new(),
+                findings: Arc::default(),
                 sbom: String::new(),
                 scan_all,
             };
-            self.state.scans.insert(key(&digest), scan);
+            let key = (repository.to_owned(), digest, kind);
+            self.state.scans.insert(key, scan);
         }
         Ok(())
     }
@@ -230,15 +230,8 @@ impl Bench<'_> {
     /// Does what is due.
     pub(super) fn advance(&mut self) {
         let now = self.now;
-        let due: Vec<_> = self
-            .state
-            .scans
-            .iter()
-            .filter(|(_, scan)| !scan.status.is_final() && scan.due <= now)
-            .map(|(key, _)| key.clone())
-            .collect();
-        for (place, kind) in due {
-            self.advance_scan(place, kind);
+        for key in self.state.scans.due_by(now) {
+            self.advance_scan(&key);
         }
         let works: Vec<i64> = self
             .state
@@ -252,28 +245,30 @@ impl Bench<'_> {
         }
     }
 
-    fn advance_scan(&mut self, place: Place, kind: ScanKind) {
-        let key = (place, kind);
-        let Some(scan) = self.state.scans.get_mut(&key) else {
+    fn advance_scan(&mut self, key: &ScanKey) {
+        let now = self.now;
+        let (repository, digest, kind) = key;
+        self.state.scans.change(key, |scan| {
+            if scan.status == Status::Pending {
+                scan.status = Status::Running;
+                scan.due += TimeDelta::seconds(SCAN_TAKES);
+            }
+        });
+        let scan = self.state.scans.get((repository, digest), *kind);
+        let Some((end, by)) = scan.map(|scan| (scan.due, scan.by.clone())) else {
             return;
         };
-        if scan.status == Status::Pending {
-            scan.status = Status::Running;
-            scan.due += TimeDelta::seconds(SCAN_TAKES);
-            if scan.due > self.now {
-                return;
-            }
+        if end > now {
+            return;
         }
-        let (end, by) = (scan.due, scan.by.clone());
-        let ((repository, digest), _) = &key;
         let found = self.artifact(repository, digest);
         let Ok(artifact) = found.cloned() else {
-            self.state.scans.remove(&key);
+            self.state.scans.remove((repository, digest));
             return;
         };
         let packages = self.packages(&artifact);
         let mut sbom = String::new();
-        if kind == ScanKind::Sbom {
+        if *kind == ScanKind::Sbom {
             let name = format!("{}/{repository}@{digest}", self.host);
             let built = image::sbom(&name, &artifact.manifest, &packages, end);
             if built.push(self.store, repository, "", end).is_ok() {
@@ -281,17 +276,16 @@ impl Bench<'_> {
             }
         }
         let findings = match kind {
-            ScanKind::Vulnerabilities => scan::findings(&packages, &self.state.cves),
-            ScanKind::Sbom => Vec::new(),
+            ScanKind::Vulnerabilities => self.state.database.findings(&packages),
+            ScanKind::Sbom => Arc::default(),
         };
-        if let Some(scan) = self.state.scans.get_mut(&key) {
+        self.state.scans.change(key, |scan| {
             scan.status = Status::Success;
             scan.end = Some(end);
             scan.findings = findings;
             scan.sbom = sbom;
-        }
-        let (repository, digest) = key.0;
-        self.announce_scan((&repository, &digest), kind, &by);
+        });
+        self.announce_scan((repository, digest), *kind, &by);
     }
 
     fn advance_work(&mut self, id: i64) {
@@ -320,12 +314,9 @@ impl Bench<'_> {
         let own = self
             .state
             .scans
-            .values()
-            .filter(|scan| scan.scan_all == Some(id));
-        let next = own
-            .filter(|scan| !scan.status.is_final())
-            .map(|scan| scan.due)
-            .max();
+            .going()
+            .filter(|(_, scan)| scan.scan_all == Some(id));
+        let next = own.map(|(_, scan)| scan.due).max();
         match next {
             Some(due) => {
                 let wait = due.max(self.now + TimeDelta::seconds(1));
@@ -384,10 +375,8 @@ impl Bench<'_> {
             .repositories()
             .iter()
             .flat_map(|(name, repository)| {
-                let images = repository
-                    .artifacts
-                    .values()
-                    .filter(|one| is_scannable(one));
+                let all = repository.artifacts.values();
+                let images = all.filter(|one| is_scannable(one));
                 images.map(|one| (name.clone(), one.manifest.digest.clone()))
             })
             .collect();
@@ -441,13 +430,10 @@ impl Bench<'_> {
             return;
         };
         let keep = project.retention.as_ref().map_or(0, |rule| rule.keep) as usize;
-        let prefix = format!("{}/", project.name);
         let mut removed = Vec::new();
         let mut total = 0;
-        for (name, repository) in self.store.repositories() {
-            let Some(short) = name.strip_prefix(&prefix) else {
-                continue;
-            };
+        for (name, repository) in self.store.repositories_of(&project.name) {
+            let short = name.split_once('/').map_or("", |(_, short)| short);
             let mut tags: Vec<_> = repository.tags.iter().collect();
             total += tags.len();
             tags.sort_by_key(|(_, tag)| std::cmp::Reverse(tag.pushed));

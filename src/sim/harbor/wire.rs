@@ -28,12 +28,6 @@ pub(super) struct Wants<'w> {
     pub(super) accepts: Option<&'w str>,
 }
 
-/// Something about another artifact, which the list of artifacts does not show.
-pub(super) fn is_accessory(repository: &Repository, artifact: &Artifact) -> bool {
-    let subject = artifact.manifest.subject.as_ref();
-    subject.is_some_and(|subject| repository.artifacts.contains_key(&subject.digest))
-}
-
 /// Returns the type of an artifact that is about another one.
 pub(super) fn accessory_type(artifact: &Artifact) -> &'static str {
     match artifact.manifest.artifact_type.as_deref() {
@@ -69,30 +63,15 @@ fn media_type(artifact: &Artifact) -> &str {
 }
 
 pub(super) fn repository(bench: &Bench<'_>, name: &str, repository: &Repository) -> Value {
-    let shown = shown(repository).count();
     json!({
         "id": repository.id,
         "project_id": bench.state.project_of(name).map_or(0, |project| project.id),
         "name": name,
         "description": repository.description,
-        "artifact_count": shown,
+        "artifact_count": repository.count_shown(),
         "pull_count": repository.pulls,
         "creation_time": time(repository.created),
         "update_time": time(repository.updated),
-    })
-}
-
-/// The artifacts that lists show: no accessories, and no untagged platforms of an index.
-pub(super) fn shown(repository: &Repository) -> impl Iterator<Item = &Artifact> {
-    let tagged: std::collections::HashSet<&str> = repository
-        .tags
-        .values()
-        .map(|tag| tag.digest.as_str())
-        .collect();
-    repository.artifacts.values().filter(move |artifact| {
-        let digest = artifact.manifest.digest.as_str();
-        !is_accessory(repository, artifact)
-            && (!repository.is_child(digest) || tagged.contains(digest))
     })
 }
 
@@ -153,8 +132,7 @@ pub(super) fn scans<'b>(
     let count = images.len();
     let found = images.into_iter().filter_map(|image| {
         let digest = image.manifest.digest.as_str();
-        let key = ((name.to_owned(), digest.to_owned()), kind);
-        Some((digest, bench.state.scans.get(&key)?))
+        Some((digest, bench.state.scans.get((name, digest), kind)?))
     });
     (found.collect(), count)
 }

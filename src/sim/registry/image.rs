@@ -11,7 +11,7 @@ use super::tar;
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Where Alpine keeps what is installed.
 const INSTALLED: &str = "lib/apk/db/installed";
@@ -23,7 +23,7 @@ const COSIGN_ANNOTATION: &str = "dev.cosignproject.cosign/signature";
 pub const HARBOR_SBOM: &str = "application/vnd.goharbor.harbor.sbom.v1";
 
 /// An installed package.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Package {
     pub name: String,
     pub version: String,
@@ -75,7 +75,8 @@ impl ImageShape {
 /// An image, or something about one, before it is pushed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Built {
-    pub blobs: Vec<Bytes>,
+    /// With their digests.
+    pub blobs: Vec<(String, Bytes)>,
     /// What others refer to comes first; the last is the image itself.
     pub manifests: Vec<Manifest>,
 }
@@ -94,8 +95,8 @@ impl Built {
         tag: &str,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
-        for blob in &self.blobs {
-            store.put_blob(repository, blob.clone(), now);
+        for (digest, blob) in &self.blobs {
+            store.keep_blob(repository, (digest, blob.clone()), now);
         }
         let Some((last, others)) = self.manifests.split_last() else {
             return Ok(());
@@ -112,15 +113,40 @@ fn described(value: &Value) -> Option<Manifest> {
     Manifest::read(None, Bytes::from(value.to_string())).ok()
 }
 
+/// Layers that many images share, each packed once.
+#[derive(Debug, Default)]
+pub struct Layers {
+    packer: tar::Packer,
+    /// By what is in them.
+    packed: HashMap<String, tar::Layer>,
+}
+
+impl Layers {
+    /// Returns the layer with these contents.
+    fn shared(&mut self, key: String, files: &[(String, Vec<u8>)]) -> tar::Layer {
+        if let Some(known) = self.packed.get(&key) {
+            return known.clone();
+        }
+        let layer = self.packer.pack(files);
+        self.packed.insert(key, layer.clone());
+        layer
+    }
+}
+
 /// Makes an image.
 pub fn image(shape: &ImageShape) -> Built {
+    image_of(shape, &mut Layers::default())
+}
+
+/// Makes an image, with layers that others have already.
+pub fn image_of(shape: &ImageShape, layers: &mut Layers) -> Built {
     let mut built = Built {
         blobs: Vec::new(),
         manifests: Vec::new(),
     };
     let mut entries = Vec::new();
     for platform in &shape.platforms {
-        let Some(manifest) = platform_image(shape, platform, &mut built.blobs) else {
+        let Some(manifest) = platform_image((shape, platform), layers, &mut built.blobs) else {
             continue;
         };
         entries.push(Descriptor {
@@ -163,11 +189,11 @@ fn rfc3339(at: DateTime<Utc>) -> String {
 }
 
 /// Returns what Alpine writes about installed packages.
-fn installed(packages: &[Package]) -> Vec<u8> {
+fn installed(packages: &[Package]) -> String {
     let entries = packages
         .iter()
         .map(|one| format!("P:{}\nV:{}\n\n", one.name, one.version));
-    entries.collect::<String>().into_bytes()
+    entries.collect()
 }
 
 /// Reads the packages that an image's layers say are installed; the last layer that says it wins.
@@ -184,20 +210,31 @@ pub fn packages<'a>(layers: impl DoubleEndedIterator<Item = &'a Bytes>) -> Vec<P
     text.split("\n\n").filter_map(entry).collect()
 }
 
-fn platform_image(shape: &ImageShape, platform: &str, blobs: &mut Vec<Bytes>) -> Option<Manifest> {
-    let base = tar::pack(&[
-        (
-            "etc/os-release".to_owned(),
-            format!("ID=alpine\nPLATFORM={platform}\n").into_bytes(),
-        ),
-        (INSTALLED.to_owned(), installed(&shape.packages)),
-    ]);
-    let program = format!(
-        "#!/bin/sh\n# {} for {platform}\nexec sleep infinity\n",
-        shape.name
+fn platform_image(
+    (shape, platform): (&ImageShape, &str),
+    shared: &mut Layers,
+    blobs: &mut Vec<(String, Bytes)>,
+) -> Option<Manifest> {
+    let packages = installed(&shape.packages);
+    let base = shared.shared(
+        format!("{platform}\n{packages}"),
+        &[
+            (
+                "etc/os-release".to_owned(),
+                format!("ID=alpine\nPLATFORM={platform}\n").into_bytes(),
+            ),
+            (INSTALLED.to_owned(), packages.into_bytes()),
+        ],
     );
-    let own = tar::pack(&[("app/start".to_owned(), program.into_bytes())]);
-    let settings = tar::pack(&[("app/version".to_owned(), shape.name.clone().into_bytes())]);
+    // All versions of a program begin alike; what differs is in the layer after it.
+    let repository = shape.name.split(':').next().unwrap_or_default();
+    let program = format!("#!/bin/sh\n# {repository} for {platform}\nexec sleep infinity\n");
+    let own = shared.shared(
+        program.clone(),
+        &[("app/start".to_owned(), program.into_bytes())],
+    );
+    let version = shape.name.clone().into_bytes();
+    let settings = shared.packer.pack(&[("app/version".to_owned(), version)]);
     let layers = [base, own, settings];
     let config = Bytes::from(config(shape, platform, &layers).to_string());
     let shares = [70, 28, 2];
@@ -205,7 +242,12 @@ fn platform_image(shape: &ImageShape, platform: &str, blobs: &mut Vec<Bytes>) ->
         .iter()
         .zip(shares)
         .map(|(layer, share)| {
-            let mut entry = Descriptor::of(OCI_LAYER, &layer.bytes);
+            let mut entry = Descriptor {
+                media_type: OCI_LAYER.to_owned(),
+                digest: layer.digest.clone(),
+                size: layer.bytes.len() as u64,
+                ..Descriptor::default()
+            };
             if shape.claimed > 0 {
                 let claimed = (shape.claimed * share / 100).to_string();
                 entry
@@ -215,15 +257,16 @@ fn platform_image(shape: &ImageShape, platform: &str, blobs: &mut Vec<Bytes>) ->
             entry
         })
         .collect();
+    let described_config = Descriptor::of(OCI_CONFIG, &config);
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
-        "config": Descriptor::of(OCI_CONFIG, &config),
+        "config": described_config,
         "layers": entries,
         "annotations": annotations(shape),
     });
-    blobs.push(config);
-    blobs.extend(layers.into_iter().map(|layer| layer.bytes));
+    blobs.push((described_config.digest, config));
+    blobs.extend(layers.into_iter().map(|layer| (layer.digest, layer.bytes)));
     described(&manifest)
 }
 
@@ -326,16 +369,17 @@ pub fn sbom(name: &str, subject: &Manifest, packages: &[Package], now: DateTime<
 
 fn about(subject: &Manifest, (kind, layer): (&str, Descriptor), contents: Bytes) -> Built {
     let empty = Bytes::from_static(b"{}");
+    let config = Descriptor::of(OCI_EMPTY, &empty);
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
         "artifactType": kind,
-        "config": Descriptor::of(OCI_EMPTY, &empty),
+        "config": config,
         "layers": [layer],
         "subject": subject.descriptor(),
     });
     Built {
-        blobs: vec![empty, contents],
+        blobs: vec![(config.digest, empty), (layer.digest, contents)],
         manifests: described(&manifest).into_iter().collect(),
     }
 }

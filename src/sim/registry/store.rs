@@ -5,9 +5,11 @@
 //! it refers to is there, as in `distribution`'s manifest verification.
 
 use super::manifest::{Manifest, is_digest};
+use super::usage::Usage;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::OnceLock;
 
 /// A tag of a repository.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +43,10 @@ pub struct Repository {
     /// By digest.
     pub artifacts: BTreeMap<String, Artifact>,
     pub tags: BTreeMap<String, Tag>,
+    /// The names of an artifact's tags, by its digest.
+    tagged: HashMap<String, BTreeSet<String>>,
+    /// How many artifacts lists show, until something changes.
+    shown: OnceLock<usize>,
     /// The indexes that list a manifest, by the manifest's digest.
     parents: HashMap<String, BTreeSet<String>>,
     /// What is about a manifest, by the manifest's digest.
@@ -72,6 +78,8 @@ impl Repository {
             blobs: HashSet::new(),
             artifacts: BTreeMap::new(),
             tags: BTreeMap::new(),
+            tagged: HashMap::new(),
+            shown: OnceLock::new(),
             parents: HashMap::new(),
             referrers: HashMap::new(),
         }
@@ -84,10 +92,33 @@ impl Repository {
     }
 
     /// Returns the tags of an artifact, in their order.
-    pub fn tags_of<'a>(&'a self, digest: &'a str) -> impl Iterator<Item = (&'a String, &'a Tag)> {
-        self.tags
-            .iter()
-            .filter(move |(_, tag)| tag.digest == digest)
+    pub fn tags_of(&self, digest: &str) -> impl Iterator<Item = (&String, &Tag)> {
+        let names = self.tagged.get(digest).into_iter().flatten();
+        names.filter_map(|name| self.tags.get_key_value(name))
+    }
+
+    /// Returns whether an artifact has any tag.
+    pub fn is_tagged(&self, digest: &str) -> bool {
+        self.tagged.contains_key(digest)
+    }
+
+    /// Something about another artifact, which lists do not show.
+    pub fn is_accessory(&self, artifact: &Artifact) -> bool {
+        let subject = artifact.manifest.subject.as_ref();
+        subject.is_some_and(|subject| self.artifacts.contains_key(&subject.digest))
+    }
+
+    /// The artifacts that lists show: no accessories, and no untagged platforms of an index.
+    pub fn shown(&self) -> impl Iterator<Item = &Artifact> {
+        self.artifacts.values().filter(|artifact| {
+            let digest = artifact.manifest.digest.as_str();
+            !self.is_accessory(artifact) && (!self.is_child(digest) || self.is_tagged(digest))
+        })
+    }
+
+    /// Returns how many artifacts lists show.
+    pub fn count_shown(&self) -> usize {
+        *self.shown.get_or_init(|| self.shown().count())
     }
 
     /// An index of the repository lists it.
@@ -128,7 +159,19 @@ impl Repository {
         artifact.manifest.size() + children
     }
 
+    fn name(&mut self, tag: &str, digest: &str) {
+        self.shown = OnceLock::new();
+        let names = self.tagged.entry(digest.to_owned()).or_default();
+        names.insert(tag.to_owned());
+    }
+
+    fn unname(&mut self, tag: &str, digest: &str) {
+        self.shown = OnceLock::new();
+        forget(&mut self.tagged, digest, tag);
+    }
+
     fn link(&mut self, manifest: &Manifest) {
+        self.shown = OnceLock::new();
         for child in &manifest.children {
             let parents = self.parents.entry(child.digest.clone()).or_default();
             parents.insert(manifest.digest.clone());
@@ -140,21 +183,29 @@ impl Repository {
     }
 
     fn unlink(&mut self, manifest: &Manifest) {
-        let remove = |map: &mut HashMap<String, BTreeSet<String>>, key: &str| {
-            if let Some(set) = map.get_mut(key) {
-                set.remove(&manifest.digest);
-                if set.is_empty() {
-                    map.remove(key);
-                }
-            }
-        };
+        self.shown = OnceLock::new();
         for child in &manifest.children {
-            remove(&mut self.parents, &child.digest);
+            forget(&mut self.parents, &child.digest, &manifest.digest);
         }
         if let Some(subject) = &manifest.subject {
-            remove(&mut self.referrers, &subject.digest);
+            forget(&mut self.referrers, &subject.digest, &manifest.digest);
         }
     }
+}
+
+/// Takes a value from a key's set, and the set when it was the last.
+fn forget(map: &mut HashMap<String, BTreeSet<String>>, key: &str, value: &str) {
+    if let Some(set) = map.get_mut(key) {
+        set.remove(value);
+        if set.is_empty() {
+            map.remove(key);
+        }
+    }
+}
+
+/// Returns the project of a repository: what comes before the first `/`.
+fn project_of(repository: &str) -> &str {
+    repository.split('/').next().unwrap_or_default()
 }
 
 /// The contents of a registry.
@@ -162,6 +213,9 @@ impl Repository {
 pub struct Store {
     blobs: HashMap<String, Bytes>,
     repositories: BTreeMap<String, Repository>,
+    /// What projects take, and what all of them take together.
+    used: HashMap<String, Usage>,
+    used_in_all: Usage,
     last_id: i64,
 }
 
@@ -174,6 +228,13 @@ impl Store {
     /// Returns all repositories, in the order of their names.
     pub fn repositories(&self) -> &BTreeMap<String, Repository> {
         &self.repositories
+    }
+
+    /// Returns the repositories of a project, in the order of their names.
+    pub fn repositories_of(&self, project: &str) -> impl Iterator<Item = (&String, &Repository)> {
+        let prefix = format!("{project}/");
+        let from = self.repositories.range(prefix.clone()..);
+        from.take_while(move |(name, _)| name.starts_with(&prefix))
     }
 
     pub fn repository(&self, name: &str) -> Option<&Repository> {
@@ -200,7 +261,26 @@ impl Store {
 
     /// Removes a repository with everything in it.
     pub fn remove_repository(&mut self, name: &str) -> bool {
-        self.repositories.remove(name).is_some()
+        let Some(gone) = self.repositories.remove(name) else {
+            return false;
+        };
+        for artifact in gone.artifacts.values() {
+            self.count_out(name, &artifact.manifest);
+        }
+        true
+    }
+
+    fn count_in(&mut self, repository: &str, manifest: &Manifest) {
+        self.used_in_all.add(manifest);
+        let own = self.used.entry(project_of(repository).to_owned());
+        own.or_default().add(manifest);
+    }
+
+    fn count_out(&mut self, repository: &str, manifest: &Manifest) {
+        self.used_in_all.remove(manifest);
+        if let Some(own) = self.used.get_mut(project_of(repository)) {
+            own.remove(manifest);
+        }
     }
 
     /// Returns a blob as a repository sees it.
@@ -218,9 +298,24 @@ impl Store {
     /// Stores a blob of a repository and returns its digest.
     pub fn put_blob(&mut self, repository: &str, bytes: Bytes, now: DateTime<Utc>) -> String {
         let digest = super::manifest::digest_of(&bytes);
-        self.blobs.entry(digest.clone()).or_insert(bytes);
-        self.ensure(repository, now).blobs.insert(digest.clone());
+        self.keep_blob(repository, (&digest, bytes), now);
         digest
+    }
+
+    /// Stores a blob whose digest is known to be right.
+    pub(super) fn keep_blob(
+        &mut self,
+        repository: &str,
+        (digest, bytes): (&str, Bytes),
+        now: DateTime<Utc>,
+    ) {
+        if !self.blobs.contains_key(digest) {
+            self.blobs.insert(digest.to_owned(), bytes);
+        }
+        let own = &mut self.ensure(repository, now).blobs;
+        if !own.contains(digest) {
+            own.insert(digest.to_owned());
+        }
     }
 
     /// Lets a repository read a blob that another one has.
@@ -265,6 +360,9 @@ impl Store {
             return Err(Refusal::MissingManifest(digest.clone()));
         }
         let digest = manifest.digest.clone();
+        if !known.artifacts.contains_key(&digest) {
+            self.count_in(repository, &manifest);
+        }
         let id = self.next_id();
         if let Some(known) = self.repositories.get_mut(repository) {
             known.link(&manifest);
@@ -293,6 +391,11 @@ impl Store {
             return;
         };
         known.updated = now;
+        let before = known.tags.get(name).map(|tag| tag.digest.clone());
+        if let Some(before) = before {
+            known.unname(name, &before);
+        }
+        known.name(name, digest);
         let tag = known.tags.entry(name.to_owned()).or_insert_with(|| Tag {
             id,
             digest: digest.to_owned(),
@@ -305,8 +408,14 @@ impl Store {
 
     /// Takes a tag away; its artifact stays.
     pub fn untag(&mut self, repository: &str, name: &str) -> bool {
-        let found = self.repositories.get_mut(repository);
-        found.is_some_and(|known| known.tags.remove(name).is_some())
+        let Some(known) = self.repositories.get_mut(repository) else {
+            return false;
+        };
+        let Some(tag) = known.tags.remove(name) else {
+            return false;
+        };
+        known.unname(name, &tag.digest);
+        true
     }
 
     /// Removes an artifact with its tags, and what is about it.
@@ -318,7 +427,9 @@ impl Store {
         }
         let artifact = known.artifacts.remove(digest).ok_or(Refusal::Unknown)?;
         known.unlink(&artifact.manifest);
-        known.tags.retain(|_, tag| tag.digest != digest);
+        for tag in known.tagged.remove(digest).unwrap_or_default() {
+            known.tags.remove(&tag);
+        }
         let about: Vec<String> = known
             .referrers_of(digest)
             .map(|one| one.manifest.digest.clone())
@@ -329,8 +440,9 @@ impl Store {
             .children
             .iter()
             .map(|child| child.digest.clone())
-            .filter(|child| !known.is_child(child) && known.tags_of(child).next().is_none())
+            .filter(|child| !known.is_child(child) && !known.is_tagged(child))
             .collect();
+        self.count_out(repository, &artifact.manifest);
         for one in about.iter().chain(&children) {
             match self.remove_artifact(repository, one) {
                 Ok(()) | Err(Refusal::Unknown | Refusal::Referenced) => {}
@@ -359,24 +471,14 @@ impl Store {
         Some(digest)
     }
 
-    /// Bytes of all blobs that the repositories hold, each counted once.
-    pub fn used<'a>(&self, repositories: impl Iterator<Item = &'a Repository>) -> u64 {
-        let mut seen = HashSet::new();
-        let mut total = 0;
-        for repository in repositories {
-            for artifact in repository.artifacts.values() {
-                let manifest = &artifact.manifest;
-                if seen.insert(manifest.digest.as_str()) {
-                    total += manifest.bytes.len() as u64;
-                }
-                for blob in manifest.config.iter().chain(&manifest.layers) {
-                    if seen.insert(blob.digest.as_str()) {
-                        total += blob.size;
-                    }
-                }
-            }
-        }
-        total
+    /// Bytes of everything that is held, each blob counted once.
+    pub fn used(&self) -> u64 {
+        self.used_in_all.bytes()
+    }
+
+    /// Bytes that a project's repositories hold, each blob counted once.
+    pub fn used_by(&self, project: &str) -> u64 {
+        self.used.get(project).map_or(0, Usage::bytes)
     }
 
     /// Removes what nothing refers to and returns how many manifests, blobs and bytes that were.
@@ -386,7 +488,7 @@ impl Store {
             let orphans = repository.artifacts.values().filter(|artifact| {
                 let digest = artifact.manifest.digest.as_str();
                 let about = artifact.manifest.subject.as_ref();
-                repository.tags_of(digest).next().is_none()
+                !repository.is_tagged(digest)
                     && !repository.is_child(digest)
                     && about.is_none_or(|about| !repository.artifacts.contains_key(&about.digest))
             });

@@ -2,38 +2,73 @@
 
 use bytes::Bytes;
 use flate2::read::GzDecoder;
-use flate2::{Compression, GzBuilder};
-use std::io::{Read as _, Write as _};
+use flate2::{Compress, Compression, Crc, FlushCompress, Status};
+use std::io::Read as _;
 
 const BLOCK: usize = 512;
 /// The longest layer that is looked into, uncompressed.
 const LONGEST: u64 = 64 * 1024 * 1024;
+/// What a gzip file begins with (RFC 1952): deflated, no name, no time, system unknown.
+const GZIP: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// A layer with the digest of what is inside the compression, which the configuration names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layer {
     pub bytes: Bytes,
+    pub digest: String,
     pub diff_id: String,
 }
 
-/// Packs files, path and contents.
-pub fn pack(files: &[(String, Vec<u8>)]) -> Layer {
-    let mut tar = Vec::new();
-    for (path, contents) in files {
-        tar.extend(header(path, contents.len()));
-        tar.extend_from_slice(contents);
-        tar.resize(tar.len().next_multiple_of(BLOCK), 0);
+/// Packs layers. A compressor is large beside what it compresses here: it is made once.
+#[derive(Debug)]
+pub struct Packer(Compress);
+
+impl Default for Packer {
+    fn default() -> Self {
+        Self(Compress::new(Compression::new(6), false))
     }
-    tar.resize(tar.len() + 2 * BLOCK, 0);
-    let diff_id = super::manifest::digest_of(&tar);
-    let mut packed = GzBuilder::new()
-        .mtime(0)
-        .write(Vec::new(), Compression::new(6));
-    // Writing to memory does not fail.
-    let written = packed.write_all(&tar).and_then(|()| packed.finish());
-    Layer {
-        bytes: Bytes::from(written.unwrap_or_default()),
-        diff_id,
+}
+
+impl Packer {
+    /// Packs files, path and contents.
+    pub fn pack(&mut self, files: &[(String, Vec<u8>)]) -> Layer {
+        let mut tar = Vec::new();
+        for (path, contents) in files {
+            tar.extend(header(path, contents.len()));
+            tar.extend_from_slice(contents);
+            tar.resize(tar.len().next_multiple_of(BLOCK), 0);
+        }
+        tar.resize(tar.len() + 2 * BLOCK, 0);
+        let bytes = Bytes::from(self.compress(&tar));
+        Layer {
+            digest: super::manifest::digest_of(&bytes),
+            diff_id: super::manifest::digest_of(&tar),
+            bytes,
+        }
+    }
+
+    fn compress(&mut self, tar: &[u8]) -> Vec<u8> {
+        let mut packed = Vec::with_capacity(tar.len() / 4 + 64);
+        packed.extend(GZIP);
+        self.0.reset();
+        loop {
+            let read = usize::try_from(self.0.total_in()).unwrap_or(usize::MAX);
+            let rest = tar.get(read..).unwrap_or_default();
+            let step = self
+                .0
+                .compress_vec(rest, &mut packed, FlushCompress::Finish);
+            match step {
+                Ok(Status::Ok | Status::BufError) => packed.reserve(BLOCK),
+                // Deflating does not fail.
+                Ok(Status::StreamEnd) | Err(_) => break,
+            }
+        }
+        let mut sum = Crc::new();
+        sum.update(tar);
+        packed.extend(sum.sum().to_le_bytes());
+        packed.extend(sum.amount().to_le_bytes());
+        packed.shrink_to_fit();
+        packed
     }
 }
 
@@ -104,9 +139,11 @@ mod tests {
             ("lib/apk/db/installed".to_owned(), vec![b'x'; 1000]),
         ];
 
-        let layer = pack(&files);
+        let mut packer = Packer::default();
+        let layer = packer.pack(&files);
 
-        assert_eq!(pack(&files), layer);
+        assert_eq!(packer.pack(&files), layer);
+        assert_eq!(Packer::default().pack(&files), layer);
         assert_eq!(
             file(&layer.bytes, "lib/apk/db/installed"),
             Some(vec![b'x'; 1000])

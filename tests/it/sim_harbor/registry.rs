@@ -36,6 +36,14 @@ impl Rig {
             .await
     }
 
+    async fn read(&self, path: &str) -> Reply {
+        self.read_with(path, &[]).await
+    }
+
+    async fn read_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        self.v2(Method::GET, path, headers, Bytes::new()).await
+    }
+
     /// Pushes a blob in one request.
     async fn push_blob(&self, name: &str, blob: &Bytes) -> Reply {
         let path = format!("{name}/blobs/uploads/?digest={}", digest_of(blob));
@@ -65,15 +73,13 @@ impl Rig {
 async fn a_token_opens_what_it_is_for_until_its_time() {
     let mut rig = Rig::start();
     rig.become_nobody();
-    let ping = rig.v2(Method::GET, "", &[], Bytes::new()).await;
+    let ping = rig.read("").await;
     assert_eq!(ping.status, StatusCode::UNAUTHORIZED);
     assert_eq!(
         ping.header("docker-distribution-api-version"),
         "registry/2.0"
     );
-    let asked = rig
-        .v2(Method::GET, "shop/web/manifests/2.0.0", &[], Bytes::new())
-        .await;
+    let asked = rig.read("shop/web/manifests/2.0.0").await;
     assert_eq!(
         asked.header("www-authenticate"),
         "Bearer realm=\"https://127.0.0.1:8443/service/token\",service=\"harbor-registry\",\
@@ -86,23 +92,11 @@ async fn a_token_opens_what_it_is_for_until_its_time() {
         rig.token("repository:shop/web:pull,push").await
     );
     let bearer = [("authorization", token.as_str())];
-    let pull = rig
-        .v2(
-            Method::GET,
-            "shop/web/manifests/2.0.0",
-            &bearer,
-            Bytes::new(),
-        )
-        .await;
+    let pull = rig.read_with("shop/web/manifests/2.0.0", &bearer).await;
     assert_eq!(pull.status, StatusCode::OK);
     assert_eq!(digest_of(&pull.body), pull.header("docker-content-digest"));
     let other = rig
-        .v2(
-            Method::GET,
-            "shop/api/core/manifests/0.1.0",
-            &bearer,
-            Bytes::new(),
-        )
+        .read_with("shop/api/core/manifests/0.1.0", &bearer)
         .await;
     assert_eq!(other.status, StatusCode::UNAUTHORIZED);
     let push = rig
@@ -125,14 +119,7 @@ async fn a_token_opens_what_it_is_for_until_its_time() {
         .await;
     assert_eq!(late.status, StatusCode::OK);
     rig.step(1);
-    let over = rig
-        .v2(
-            Method::GET,
-            "shop/web/manifests/2.0.0",
-            &bearer,
-            Bytes::new(),
-        )
-        .await;
+    let over = rig.read_with("shop/web/manifests/2.0.0", &bearer).await;
     assert_eq!(over.status, StatusCode::UNAUTHORIZED);
     assert!(
         over.message().ends_with("token is expired"),
@@ -152,9 +139,7 @@ async fn a_token_opens_what_it_is_for_until_its_time() {
     rig.become_nobody();
     let public = format!("Bearer {}", rig.token("repository:tools/lint:pull").await);
     let public = [("authorization", public.as_str())];
-    let open = rig
-        .v2(Method::GET, "tools/lint/manifests/3", &public, Bytes::new())
-        .await;
+    let open = rig.read_with("tools/lint/manifests/3", &public).await;
     assert_eq!(open.status, StatusCode::OK);
 }
 
@@ -189,7 +174,7 @@ async fn an_image_is_pushed_in_pieces_and_pulled_as_it_was() {
         (sent.status, sent.header("range")),
         (StatusCode::ACCEPTED, "0-4")
     );
-    let asked = rig.v2(Method::GET, &place, &[], Bytes::new()).await;
+    let asked = rig.read(&place).await;
     assert_eq!(
         (asked.status, asked.header("range")),
         (StatusCode::NO_CONTENT, "0-4")
@@ -235,20 +220,13 @@ async fn an_image_is_pushed_in_pieces_and_pulled_as_it_was() {
     assert_eq!(stored.status, StatusCode::CREATED);
 
     let pulled = rig
-        .v2(
-            Method::GET,
-            "shop/new/manifests/1",
-            &[("accept", OCI_MANIFEST)],
-            Bytes::new(),
-        )
+        .read_with("shop/new/manifests/1", &[("accept", OCI_MANIFEST)])
         .await;
     assert_eq!(pulled.body, manifest);
     let part = rig
-        .v2(
-            Method::GET,
+        .read_with(
             &format!("shop/new/blobs/{digest}"),
             &[("range", "bytes=2-4")],
-            Bytes::new(),
         )
         .await;
     assert_eq!(
@@ -280,28 +258,17 @@ async fn an_image_is_pushed_in_pieces_and_pulled_as_it_was() {
 async fn lists_come_in_pages_and_say_where_the_next_one_is() {
     let rig = Rig::start();
 
-    let catalog = rig.v2(Method::GET, "_catalog?n=2", &[], Bytes::new()).await;
+    let catalog = rig.read("_catalog?n=2").await;
     let link = catalog.header("link").to_owned();
     let next = link
         .split(['<', '>'])
         .nth(1)
         .unwrap_or_default()
         .trim_start_matches("/v2/");
-    let rest = rig.v2(Method::GET, next, &[], Bytes::new()).await;
-    let tags = rig
-        .v2(
-            Method::GET,
-            "shop/web/tags/list?n=2&last=1.0.0",
-            &[],
-            Bytes::new(),
-        )
-        .await;
-    let wrong = rig
-        .v2(Method::GET, "_catalog?n=1&last=nobody", &[], Bytes::new())
-        .await;
-    let missing = rig
-        .v2(Method::GET, "shop/nobody/tags/list", &[], Bytes::new())
-        .await;
+    let rest = rig.read(next).await;
+    let tags = rig.read("shop/web/tags/list?n=2&last=1.0.0").await;
+    let wrong = rig.read("_catalog?n=1&last=nobody").await;
+    let missing = rig.read("shop/nobody/tags/list").await;
 
     assert_eq!(
         catalog.json(),
@@ -332,18 +299,11 @@ async fn what_is_about_an_image_is_listed_and_an_index_needs_a_client_that_takes
     let rig = Rig::start();
     let digest = rig.digest(WEB, "latest").await;
 
-    let about = rig
-        .v2(
-            Method::GET,
-            &format!("shop/web/referrers/{digest}"),
-            &[],
-            Bytes::new(),
-        )
-        .await;
+    let about = rig.read(&format!("shop/web/referrers/{digest}")).await;
     let kind = about.json()["manifests"][0]["artifactType"].clone();
     let kind = kind.as_str().expect("a type").replace('+', "%2B");
     let filter = format!("shop/web/referrers/{digest}?artifactType={kind}");
-    let filtered = rig.v2(Method::GET, &filter, &[], Bytes::new()).await;
+    let filtered = rig.read(&filter).await;
     let none = rig
         .v2(
             Method::GET,
@@ -353,23 +313,11 @@ async fn what_is_about_an_image_is_listed_and_an_index_needs_a_client_that_takes
         )
         .await;
     let old = rig
-        .v2(
-            Method::GET,
-            "shop/web/manifests/latest",
-            &[("accept", OCI_MANIFEST)],
-            Bytes::new(),
-        )
+        .read_with("shop/web/manifests/latest", &[("accept", OCI_MANIFEST)])
         .await;
     let known = [("if-none-match", format!("\"{digest}\""))];
     let known = [(known[0].0, known[0].1.as_str())];
-    let same = rig
-        .v2(
-            Method::GET,
-            "shop/web/manifests/latest",
-            &known,
-            Bytes::new(),
-        )
-        .await;
+    let same = rig.read_with("shop/web/manifests/latest", &known).await;
 
     assert_eq!(filtered.header("oci-filters-applied"), "artifactType");
     assert_eq!(
@@ -429,14 +377,7 @@ async fn quotas_rules_and_findings_refuse_in_words() {
         .await;
     assert_eq!(kept.status, StatusCode::PRECONDITION_FAILED);
 
-    let bad = rig
-        .v2(
-            Method::GET,
-            "guarded/app/manifests/1.0.0",
-            &[],
-            Bytes::new(),
-        )
-        .await;
+    let bad = rig.read("guarded/app/manifests/1.0.0").await;
     assert_eq!(
         (bad.status, bad.code().as_str()),
         (StatusCode::PRECONDITION_FAILED, "PROJECTPOLICYVIOLATION")
@@ -447,14 +388,7 @@ async fn quotas_rules_and_findings_refuse_in_words() {
         "{}",
         bad.message()
     );
-    let unscanned = rig
-        .v2(
-            Method::GET,
-            "guarded/app/manifests/2.0.0",
-            &[],
-            Bytes::new(),
-        )
-        .await;
+    let unscanned = rig.read("guarded/app/manifests/2.0.0").await;
     assert!(
         unscanned
             .message()
@@ -469,14 +403,7 @@ async fn quotas_rules_and_findings_refuse_in_words() {
             .status,
         StatusCode::OK
     );
-    let allowed = rig
-        .v2(
-            Method::GET,
-            "guarded/app/manifests/1.0.0",
-            &[],
-            Bytes::new(),
-        )
-        .await;
+    let allowed = rig.read("guarded/app/manifests/1.0.0").await;
     assert_eq!(allowed.status, StatusCode::OK);
 }
 

@@ -151,6 +151,23 @@ impl Rig {
             "guarded/app:1.0.0",
             "guarded/app:2.0.0",
         ];
+        Self::holding(shape(), names.into_iter().map(str::to_owned))
+    }
+
+    /// Starts with projects `p-00`…, each with ten repositories `web-00`… of so many images.
+    pub(crate) fn with_many(repositories: usize, images: usize) -> Self {
+        let shape = RegistryShape {
+            cves: shape().cves,
+            ..RegistryShape::default()
+        };
+        let names = (0..repositories).flat_map(|repository| {
+            let (project, name) = (repository / 10, repository % 10);
+            (0..images).map(move |image| format!("p-{project:02}/web-{name:02}:1.0.{image}"))
+        });
+        Self::holding(shape, names)
+    }
+
+    fn holding(shape: RegistryShape, names: impl Iterator<Item = String>) -> Self {
         let images = names.map(|name| SeedImage {
             reference: format!("{HOST}/{name}"),
             ..SeedImage::default()
@@ -161,8 +178,8 @@ impl Rig {
             clock: clock.clone(),
             seed: Seed(1),
             host: HOST.to_owned(),
-            shape: shape(),
-            images: images.to_vec(),
+            shape,
+            images: images.collect(),
         });
         let mut rig = Self {
             router: harbor.router(true),

@@ -101,10 +101,9 @@ fn list(bench: &Bench<'_>, call: &Call, name: &str) -> Answered {
     let repository = bench.repository(name)?;
     let rows: Vec<&Artifact> = if wants_base(call) {
         let all = repository.artifacts.values();
-        all.filter(|one| !wire::is_accessory(repository, one))
-            .collect()
+        all.filter(|one| !repository.is_accessory(one)).collect()
     } else {
-        wire::shown(repository).collect()
+        repository.shown().collect()
     };
     let rows = filter_tags(call, repository, rows);
     let page = call.page(rows, "-push_time,-id", |artifact, key| {
@@ -121,7 +120,7 @@ fn filter_tags<'a>(
     mut rows: Vec<&'a Artifact>,
 ) -> Vec<&'a Artifact> {
     let asked = unescape(call.parameter("q").unwrap_or_default());
-    let is_tagged = |one: &Artifact| repository.tags_of(&one.manifest.digest).next().is_some();
+    let is_tagged = |one: &Artifact| repository.is_tagged(&one.manifest.digest);
     for part in asked.split(',').map(str::trim) {
         match part {
             "tags=*" => rows.retain(|one| is_tagged(one)),
@@ -181,15 +180,11 @@ pub(super) fn of_project(bench: &Bench<'_>, call: &Call, project: &Project) -> A
             "either media_type or artifact_type must be specified in the query",
         ));
     }
-    let prefix = format!("{}/", project.name);
     let mut rows: Vec<(&str, &Repository, &Artifact)> = Vec::new();
-    for (name, repository) in bench.store.repositories() {
-        if !name.starts_with(&prefix) {
-            continue;
-        }
-        let base = wants_base(call);
+    let base = wants_base(call);
+    for (name, repository) in bench.store.repositories_of(&project.name) {
         let own = repository.artifacts.values().filter(|one| {
-            !wire::is_accessory(repository, one)
+            !repository.is_accessory(one)
                 && (base || !repository.is_child(&one.manifest.digest) || !latest)
         });
         if latest {
@@ -282,10 +277,7 @@ fn remove(
             "artifact {name}@{digest} not found"
         )));
     }
-    bench
-        .state
-        .scans
-        .retain(|(place, _), _| place.0 != name || place.1 != digest);
+    bench.state.scans.remove((name, &digest));
     bench.on_happening(&Happening {
         deed: Deed::Deleted,
         repository: name.to_owned(),
@@ -360,13 +352,6 @@ fn copy_content(bench: &mut Bench<'_>, from: &str, to: &str, digest: &str) {
         .flat_map(|one| repository.referrers_of(&one.manifest.digest))
         .cloned()
         .collect();
-    let scans: Vec<_> = bench
-        .state
-        .scans
-        .iter()
-        .filter(|((place, _), _)| place.0 == from)
-        .map(|((place, kind), scan)| (((to.to_owned(), place.1.clone()), *kind), scan.clone()))
-        .collect();
     for one in wanted.into_iter().chain(about) {
         let manifest = one.manifest;
         for blob in manifest.config.iter().chain(&manifest.layers) {
@@ -381,7 +366,12 @@ fn copy_content(bench: &mut Bench<'_>, from: &str, to: &str, digest: &str) {
             tracing::debug!(to, reference, "a part of an artifact was not copied");
             continue;
         }
-        let own = scans.iter().filter(|((place, _), _)| place.1 == reference);
-        bench.state.scans.extend(own.cloned());
+        for kind in [ScanKind::Vulnerabilities, ScanKind::Sbom] {
+            let scan = bench.state.scans.get((from, &reference), kind).cloned();
+            if let Some(scan) = scan {
+                let key = (to.to_owned(), reference.clone(), kind);
+                bench.state.scans.insert(key, scan);
+            }
+        }
     }
 }

@@ -102,12 +102,9 @@ fn metrics(bench: &Bench<'_>, which: &str) -> Value {
     let Some(work) = newest(bench, Vendor::ScanAll, trigger) else {
         return json!({"total": 0, "completed": 0, "metrics": {}, "ongoing": false, "trigger": "Manual"});
     };
-    let own = bench
-        .state
-        .scans
-        .values()
-        .filter(|scan| scan.scan_all == Some(work.id));
-    let own: Vec<Status> = own.map(|scan| scan.status).collect();
+    let scans = bench.state.scans.of_kind(ScanKind::Vulnerabilities);
+    let own = scans.filter(|(_, _, scan)| scan.scan_all == Some(work.id));
+    let own: Vec<Status> = own.map(|(_, _, scan)| scan.status).collect();
     let count = |status: Status| own.iter().filter(|one| **one == status).count();
     let all = [
         Status::Pending,
@@ -202,12 +199,14 @@ fn stop_scan_all(bench: &mut Bench<'_>) -> Result<(), Refusal> {
         ));
     };
     let now = bench.now;
-    let own = bench.state.scans.iter_mut().filter(|((_, kind), scan)| {
-        *kind == ScanKind::Vulnerabilities && scan.scan_all == Some(id)
-    });
-    for (_, scan) in own.filter(|(_, scan)| !scan.status.is_final()) {
-        scan.status = Status::Stopped;
-        scan.end = Some(now);
+    let going = bench.state.scans.going();
+    let own = going.filter(|(_, scan)| scan.scan_all == Some(id));
+    let own: Vec<_> = own.map(|(key, _)| key.clone()).collect();
+    for key in own {
+        bench.state.scans.change(&key, |scan| {
+            scan.status = Status::Stopped;
+            scan.end = Some(now);
+        });
     }
     bench.end_work(id, Status::Stopped, "");
     Ok(())
@@ -417,7 +416,7 @@ fn jobservice(bench: &mut Bench<'_>, call: &Call, rest: &[&str]) -> Answered {
             let scans = bench
                 .state
                 .scans
-                .iter()
+                .going()
                 .filter(|(_, scan)| scan.status == Status::Running);
             let workers = scans.map(|(_, scan)| {
                 json!({
@@ -432,8 +431,8 @@ fn jobservice(bench: &mut Bench<'_>, call: &Call, rest: &[&str]) -> Answered {
             let waiting = bench
                 .state
                 .scans
-                .values()
-                .filter(|scan| scan.status == Status::Pending);
+                .going()
+                .filter(|(_, scan)| scan.status == Status::Pending);
             let waiting = waiting.count();
             let queues = QUEUES.map(|kind| {
                 let count = if kind == "IMAGE_SCAN" { waiting } else { 0 };

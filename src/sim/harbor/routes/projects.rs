@@ -96,9 +96,7 @@ pub(super) fn found(bench: &Bench<'_>, call: &Call, name: &str) -> Result<Projec
 }
 
 pub(super) fn repositories_of(bench: &Bench<'_>, project: &str) -> usize {
-    let prefix = format!("{project}/");
-    let names = bench.store.repositories().keys();
-    names.filter(|name| name.starts_with(&prefix)).count()
+    bench.store.repositories_of(project).count()
 }
 
 fn list(bench: &Bench<'_>, call: &Call) -> Answered {

@@ -22,9 +22,8 @@ pub(super) fn answer(
     match (call.method.as_str(), below) {
         ("GET", []) => {
             bench.require(&call.caller, scope, ("repository", "list"))?;
-            list(bench, call, &|name| {
-                name.split('/').next() == Some(project.name.as_str())
-            })
+            let own = bench.store.repositories_of(&project.name);
+            list(bench, call, own.collect())
         }
         (method, [short]) => {
             let name = format!("{}/{short}", project.name);
@@ -53,19 +52,16 @@ pub(super) fn all(bench: &Bench<'_>, call: &Call) -> Answered {
     if call.method != http::Method::GET {
         return Err(no_method(call));
     }
-    list(bench, call, &|name| {
-        let project = bench.state.project_of(name);
-        project.is_some_and(|one| {
-            let scope = Scope::Project(&one.name);
-            call.caller
-                .may(scope, ("repository", "list"), one.is_public())
-        })
-    })
+    let visible = bench.state.projects.values().filter(|one| {
+        let scope = Scope::Project(&one.name);
+        call.caller
+            .may(scope, ("repository", "list"), one.is_public())
+    });
+    let all = visible.flat_map(|one| bench.store.repositories_of(&one.name));
+    list(bench, call, all.collect())
 }
 
-fn list(bench: &Bench<'_>, call: &Call, wanted: &dyn Fn(&str) -> bool) -> Answered {
-    let rows = bench.store.repositories().iter();
-    let rows: Vec<(&String, &Repository)> = rows.filter(|(name, _)| wanted(name)).collect();
+fn list(bench: &Bench<'_>, call: &Call, rows: Vec<(&String, &Repository)>) -> Answered {
     let page = call.page(rows, "-creation_time,name", |(name, repository), key| {
         field(bench, (name, repository), key)
     })?;
@@ -81,7 +77,7 @@ fn field(bench: &Bench<'_>, (name, repository): (&str, &Repository), key: &str) 
             .project_of(name)
             .map(|project| json!(project.id)),
         "pull_count" => Some(json!(repository.pulls)),
-        "artifact_count" => Some(json!(wire::shown(repository).count())),
+        "artifact_count" => Some(json!(repository.count_shown())),
         "creation_time" => Some(time(repository.created)),
         "update_time" => Some(time(repository.updated)),
         _ => None,
@@ -117,6 +113,7 @@ fn remove(bench: &mut Bench<'_>, call: &Call, (scope, name): (Scope<'_>, &str)) 
         )));
     }
     bench.store.remove_repository(name);
+    bench.state.scans.remove_repository(name);
     let project = bench.state.project_of(name).map(|project| project.id);
     bench.note(call.caller.name(), ("repository", "delete"), name, project);
     Ok(Answer::ok())

@@ -66,8 +66,11 @@ pub(super) fn answer(
         }
         ("GET", [id, "log"]) => {
             bench.require(&call.caller, scope, ("scan", "read"))?;
-            let all = bench.state.scans.values();
-            let found = all.into_iter().find(|scan| scan.report_id == **id);
+            let artifact = bench.artifact(&place.0, &place.1)?;
+            let all = [ScanKind::Vulnerabilities, ScanKind::Sbom];
+            let all = all.map(|kind| wire::scans(bench, (&place.0, artifact), kind).0);
+            let mut all = all.into_iter().flatten().map(|(_, scan)| scan);
+            let found = all.find(|scan| scan.report_id == **id);
             let scan = found.ok_or_else(|| Refusal::not_found(format!("report {id} not found")))?;
             Ok(Answer::text("text/plain", scan.log()))
         }
@@ -87,11 +90,11 @@ fn stop(bench: &mut Bench<'_>, call: &Call, place: &Place, kind: ScanKind) -> An
         .collect();
     let now = bench.now;
     for digest in &going {
-        let key = ((name.clone(), digest.clone()), kind);
-        if let Some(scan) = bench.state.scans.get_mut(&key) {
+        let key = (name.clone(), digest.clone(), kind);
+        bench.state.scans.change(&key, |scan| {
             scan.status = Status::Stopped;
             scan.end = Some(now);
-        }
+        });
     }
     if !going.is_empty() {
         bench.announce(&Event {

@@ -1,11 +1,11 @@
 //! Health, what the system is, who asks, quotas, statistics, permissions.
 
+use super::super::VERSION;
 use super::super::access::{Caller, Scope};
 use super::super::call::{Answer, Answered, Call, time};
 use super::super::error::Refusal;
 use super::super::model::Project;
 use super::super::state::Bench;
-use super::super::{VERSION, wire};
 use super::{no_method, no_path, number};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ pub(super) fn answer(
         ("systeminfo", []) => Ok(info(bench, call)),
         ("systeminfo", ["volumes"]) => {
             bench.require(&call.caller, Scope::System, ("system-volumes", "read"))?;
-            let used = bench.store.used(bench.store.repositories().values());
+            let used = bench.store.used();
             let free = VOLUME.saturating_sub(used);
             Ok(Answer::json(
                 &json!({"storage": [{"total": VOLUME, "free": free}]}),
@@ -125,8 +125,7 @@ fn statistics(bench: &Bench<'_>, call: &Call) -> Answered {
         "total_project_count": public.0 + private.0,
         "total_repo_count": public.1 + private.1,
     });
-    body["total_storage_consumption"] =
-        json!(bench.store.used(bench.store.repositories().values()));
+    body["total_storage_consumption"] = json!(bench.store.used());
     Ok(Answer::json(&body))
 }
 
@@ -184,7 +183,7 @@ fn search(bench: &Bench<'_>, call: &Call) -> Answer {
                     "project_public": project.is_public(),
                     "repository_name": name,
                     "pull_count": repository.pulls,
-                    "artifact_count": wire::shown(repository).count(),
+                    "artifact_count": repository.count_shown(),
                 })
             })
         });

@@ -8,9 +8,13 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderName, StatusCode, header};
 use serde_json::json;
+use std::ops::Bound;
 
-/// One page of names, and the query of the next one.
-fn page(call: &Call, names: Vec<String>) -> Result<(Vec<String>, Option<String>), OciError> {
+/// One page of names in their order, and the query of the next one.
+fn page<'n>(
+    call: &Call,
+    after: impl Iterator<Item = &'n String>,
+) -> Result<(Vec<&'n String>, Option<String>), OciError> {
     let count = match call.parameter("n") {
         None => usize::MAX,
         Some(text) => text.parse().map_err(|_not_a_number| {
@@ -18,16 +22,18 @@ fn page(call: &Call, names: Vec<String>) -> Result<(Vec<String>, Option<String>)
             OciError::invalid("PAGINATION_NUMBER_INVALID", message)
         })?,
     };
-    let last = call.parameter("last").unwrap_or_default();
-    let after: Vec<String> = names
-        .into_iter()
-        .filter(|name| name.as_str() > last)
-        .collect();
-    let is_more = after.len() > count && count > 0;
-    let page: Vec<String> = after.into_iter().take(count).collect();
+    let mut page: Vec<&String> = after.take(count.saturating_add(1)).collect();
+    let is_more = page.len() > count && count > 0;
+    page.truncate(count);
     let next = page.last().filter(|_| is_more);
     let next = next.map(|last| format!("last={}&n={count}", escape(last)));
     Ok((page, next))
+}
+
+/// What comes after the last name of the page before.
+fn after(call: &Call) -> (Bound<String>, Bound<String>) {
+    let last = call.parameter("last").unwrap_or_default().to_owned();
+    (Bound::Excluded(last), Bound::Unbounded)
 }
 
 fn listed(body: &serde_json::Value, path: &str, next: Option<String>) -> Response {
@@ -48,9 +54,9 @@ impl Oci {
             let message = format!("the last: {last} should be a valid repository");
             return Err(OciError::invalid("BAD_REQUEST", message));
         }
-        let held = store.repositories().iter();
+        let held = store.repositories().range(after(call));
         let names = held.filter(|(_, one)| !one.artifacts.is_empty());
-        let (page, next) = page(call, names.map(|(name, _)| name.clone()).collect())?;
+        let (page, next) = page(call, names.map(|(name, _)| name))?;
         Ok(listed(&json!({"repositories": page}), "/v2/_catalog", next))
     }
 
@@ -59,7 +65,8 @@ impl Oci {
         let repository = store
             .repository(name)
             .ok_or_else(|| OciError::name_unknown(name))?;
-        let (page, next) = page(call, repository.tags.keys().cloned().collect())?;
+        let names = repository.tags.range(after(call)).map(|(name, _)| name);
+        let (page, next) = page(call, names)?;
         let body = json!({"name": name, "tags": page});
         Ok(listed(&body, &format!("/v2/{name}/tags/list"), next))
     }
