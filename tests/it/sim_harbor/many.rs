@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 const REPOSITORIES: usize = 20;
 const IMAGES: usize = 60;
-/// What scans find in the oldest base image: all images that are older than two weeks have it.
-const OLD: usize = IMAGES - 3;
+/// How many of a repository have the critical one: all but the newest, whose base is young.
+const OLD: usize = IMAGES - 1;
 
 #[tokio::test]
 async fn a_page_is_cut_out_of_many_artifacts() {
@@ -53,15 +53,12 @@ async fn the_security_hub_pages_through_all_findings() {
         .get("/security/summary?with_dangerous_artifact=true")
         .await;
     let mut seen = BTreeSet::new();
-    let mut last = String::new();
     for page in 1..=total / size {
         let path = format!("/security/vul?q=cve_id=CVE-2023-42363&page={page}&page_size={size}");
         let reply = rig.ask(Method::GET, &path, None).await;
         assert_eq!(reply.header("x-total-count"), total.to_string());
         for row in reply.json().as_array().into_iter().flatten() {
             let name = row["repository_name"].as_str().unwrap_or_default();
-            assert!(*name >= *last, "{name} after {last}");
-            name.clone_into(&mut last);
             seen.insert((name.to_owned(), row["digest"].to_string()));
         }
     }
@@ -112,52 +109,4 @@ async fn sums_follow_what_comes_and_goes() {
     assert_eq!(left["total_repo_count"], REPOSITORIES - 1);
     let scanned = rig.get("/security/summary").await;
     assert_eq!(scanned["scanned_cnt"], (REPOSITORIES - 1) * IMAGES);
-}
-
-#[tokio::test]
-async fn measure() {
-    let Ok(text) = std::env::var("TIPHYS_MANY") else {
-        return;
-    };
-    let count: usize = text.parse().expect("n");
-    let t = std::time::Instant::now();
-    let rig = Rig::with_many(count, 500);
-    println!("seed {count}x500: {:?}", t.elapsed());
-    let status = std::fs::read_to_string("/proc/self/status").expect("s");
-    println!(
-        "{}",
-        status.lines().find(|l| l.starts_with("VmRSS")).expect("x")
-    );
-    for path in [
-        "/projects?page_size=100&with_detail=true",
-        "/repositories?page_size=100",
-        "/projects/p-01/repositories/web-03/artifacts?page_size=100&sort=-push_time&with_tag=true&with_label=true&with_scan_overview=true&with_accessory=true",
-        "/projects/p-01/artifacts?latest_in_repository=true&q=media_type=application/vnd.oci.image.config.v1%2Bjson&sort=-push_time&page_size=100&with_scan_overview=true&with_tag=true",
-        "/projects/p-01/artifacts?q=media_type=application/vnd.oci.image.config.v1%2Bjson&sort=-push_time&page_size=100",
-        "/security/vul?page_size=100",
-        "/security/vul?page_size=100&page=90",
-        "/security/summary?with_dangerous_cve=true&with_dangerous_artifact=true",
-        "/statistics",
-        "/quotas?sort=-used.storage&page_size=100",
-        "/systeminfo/volumes",
-        "/auditlog-exts?page_size=100",
-    ] {
-        let t = std::time::Instant::now();
-        let path = format!("/api/v2.0{path}");
-        let reply = rig.send((Method::GET, &path), &[], "").await;
-        println!(
-            "{:?} {} {} {path}",
-            t.elapsed(),
-            reply.status,
-            reply.body.len()
-        );
-    }
-    for path in [
-        "/v2/_catalog?n=100",
-        "/v2/p-01/web-03/tags/list?n=100&last=1.0.3",
-    ] {
-        let t = std::time::Instant::now();
-        let reply = rig.send((Method::GET, path), &[], "").await;
-        println!("{:?} {} {path}", t.elapsed(), reply.status);
-    }
 }

@@ -156,3 +156,36 @@ fn pulls_are_counted_and_dated() {
     assert_eq!(repository.tags["1"].pulled, Some(at(5)));
     assert_eq!(repository.artifacts[&manifest.digest].pulled, Some(at(5)));
 }
+
+#[test]
+fn what_is_shared_is_counted_once_until_nobody_has_it() {
+    let mut store = Store::default();
+    let bytes = |manifest: &Manifest| manifest.bytes.len() as u64;
+    let (a, b) = (image(&mut store, "a"), image(&mut store, "b"));
+    let both = json!({
+        "schemaVersion": 2, "mediaType": OCI_MANIFEST,
+        "config": a.config, "layers": [a.layers[0], b.layers[0]],
+    });
+    let both = read(&both);
+    for manifest in [&a, &b, &both] {
+        store
+            .put_manifest(REPOSITORY, &manifest.digest, manifest.clone(), at(1))
+            .expect("stored");
+    }
+    let all = a.size() + b.size() + bytes(&both);
+    assert_eq!((store.used(), store.used_by("shop")), (all, all));
+
+    // Pushed again it takes nothing more.
+    store
+        .put_manifest(REPOSITORY, "again", a.clone(), at(2))
+        .expect("stored");
+    assert_eq!(store.used(), all);
+    store.remove_artifact(REPOSITORY, &a.digest).expect("gone");
+    assert_eq!(store.used(), all - bytes(&a));
+    store
+        .remove_artifact(REPOSITORY, &both.digest)
+        .expect("gone");
+    assert_eq!(store.used_by("shop"), b.size());
+    store.remove_repository(REPOSITORY);
+    assert_eq!((store.used(), store.used_by("shop")), (0, 0));
+}
