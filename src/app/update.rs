@@ -72,6 +72,7 @@ pub fn update(state: &mut State, msg: Msg, now: Now) -> Effects {
         Msg::Notice(text) => state.refuse(text, ""),
         Msg::Terminated => quit(state, &mut out),
     }
+    moving::want_more(state, &mut out);
     out
 }
 

@@ -50,6 +50,11 @@ pub enum Request {
     Unsubscribe {
         ticket: Ticket,
     },
+    /// So many rows of a table that is read page by page are wanted; see [`Update::Extent`].
+    More {
+        ticket: Ticket,
+        rows: usize,
+    },
     /// Read something once.
     Fetch {
         ticket: Ticket,
@@ -181,6 +186,13 @@ pub enum Update {
         generation: Generation,
         ticket: Ticket,
         delta: Delta,
+    },
+    /// How many rows a table has in all that is read page by page; `None` when nobody counts.
+    /// More than arrived are read after [`Request::More`].
+    Extent {
+        generation: Generation,
+        ticket: Ticket,
+        total: Option<usize>,
     },
     /// The detail of a subscribed Application; `None` after it was deleted.
     Application {

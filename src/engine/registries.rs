@@ -4,6 +4,7 @@
 //! that does not answer makes its own source stale and stops no other.
 
 mod account;
+mod cves;
 mod describe;
 mod detail;
 mod directory;
@@ -13,6 +14,7 @@ mod join;
 mod lists;
 mod oci;
 mod registry;
+mod repository;
 mod route;
 mod stock;
 mod survey;
@@ -112,11 +114,18 @@ impl Hub {
 }
 
 /// Serves the table of a kind of registries.
-pub(super) async fn rows(session: Arc<Session>, ticket: Ticket, kind: GroupKind) {
+///
+/// Of tables that are read page by page, `wanted` says how many rows somebody wants to see.
+pub(super) async fn rows(
+    session: Arc<Session>,
+    ticket: Ticket,
+    kind: GroupKind,
+    wanted: watch::Receiver<usize>,
+) {
     if kind == images_kind() {
         survey::images(session, ticket).await;
     } else if kind == cves_kind() {
-        survey::cves(session, ticket).await;
+        cves::run(session, ticket).await;
     } else if kind == updates_kind() {
         updates::updates(session, ticket).await;
     } else if kind == projects_kind() {
@@ -124,7 +133,7 @@ pub(super) async fn rows(session: Arc<Session>, ticket: Ticket, kind: GroupKind)
     } else if kind == robots_kind() {
         lists::robots(session, ticket).await;
     } else if repository_of(&kind).is_some() {
-        lists::repository(session, ticket, kind).await;
+        repository::run(session, (ticket, kind), wanted).await;
     } else {
         lists::registries(session, ticket).await;
     }

@@ -63,7 +63,8 @@ struct Supervisor {
     wanted: Option<(Generation, Option<Text>, Scope)>,
     session: watch::Sender<Current>,
     connecting: Option<AbortOnDropHandle<()>>,
-    subscriptions: HashMap<Ticket, AbortOnDropHandle<()>>,
+    /// Each with how many of its rows are wanted.
+    subscriptions: HashMap<Ticket, (AbortOnDropHandle<()>, watch::Sender<usize>)>,
     /// Fetches and intents: they end by themselves.
     errands: JoinSet<()>,
 }
@@ -83,6 +84,11 @@ impl Supervisor {
             Request::Subscribe { ticket, topic } => self.subscribe(ticket, topic),
             Request::Unsubscribe { ticket } => {
                 self.subscriptions.remove(&ticket);
+            }
+            Request::More { ticket, rows } => {
+                if let Some((_, wanted)) = self.subscriptions.get(&ticket) {
+                    wanted.send_replace(rows);
+                }
             }
             Request::Fetch { ticket, what } => self.fetch(ticket, what),
             Request::Act {
@@ -130,12 +136,13 @@ impl Supervisor {
 
     fn subscribe(&mut self, ticket: Ticket, topic: Topic) {
         let session = self.session.subscribe();
+        let (sender, wanted) = watch::channel(0);
         let task = tokio::spawn(async move {
             let Some(session) = connected(session).await else {
                 return;
             };
             match topic {
-                Topic::Kind(kind) => topics::kind(session, ticket, kind).await,
+                Topic::Kind(kind) => topics::kind(session, ticket, kind, wanted).await,
                 Topic::Namespaces => topics::namespaces(session, ticket).await,
                 Topic::Application(object) => tree::run(session, ticket, object).await,
                 Topic::Logs { object, options } if github::has(&object.kind) => {
@@ -160,7 +167,7 @@ impl Supervisor {
             }
         });
         self.subscriptions
-            .insert(ticket, AbortOnDropHandle::new(task));
+            .insert(ticket, (AbortOnDropHandle::new(task), sender));
     }
 
     fn fetch(&mut self, ticket: Ticket, what: Fetch) {

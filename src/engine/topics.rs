@@ -14,14 +14,21 @@ use crate::domain::status::Freshness;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::sync::Arc;
+use tokio::sync::watch;
 
-/// Watches a kind in the scope of the session.
-pub(super) async fn kind(session: Arc<Session>, ticket: Ticket, kind: GroupKind) {
+/// Watches a kind in the scope of the session. What is read page by page goes by how many rows
+/// are wanted.
+pub(super) async fn kind(
+    session: Arc<Session>,
+    ticket: Ticket,
+    kind: GroupKind,
+    wanted: watch::Receiver<usize>,
+) {
     if kind == runs_kind() || kind == System::Actions.kind() {
         return super::pipelines::runs(session, ticket, kind).await;
     }
     if is_of_registries(&kind) {
-        return super::registries::rows(session, ticket, kind).await;
+        return super::registries::rows(session, ticket, kind, wanted).await;
     }
     let resource = match session.resource(&kind).await {
         Ok(resource) => resource,
@@ -91,7 +98,8 @@ async fn tables(session: Arc<Session>, ticket: Ticket, (target, kind): (Target, 
 
 /// Watches the namespaces of the cluster.
 pub(super) async fn namespaces(session: Arc<Session>, ticket: Ticket) {
-    kind(session, ticket, GroupKind::new("", "Namespace")).await;
+    let (_all, wanted) = watch::channel(0);
+    kind(session, ticket, GroupKind::new("", "Namespace"), wanted).await;
 }
 
 fn outlet<P: Projection>(

@@ -127,6 +127,7 @@ impl Session {
             | Update::Logs { .. }
             | Update::Fetched { .. }
             | Update::Outcome { .. }
+            | Update::Extent { .. }
             | Update::Trouble { .. } => self.unread.push(update),
         }
         Ok(())
@@ -158,6 +159,9 @@ impl Session {
         let ticket = self.ticket();
         let topic = Topic::Kind(kind.clone());
         self.send(Request::Subscribe { ticket, topic }).await?;
+        // A report has no cursor that could come near the end.
+        let rows = usize::MAX;
+        self.send(Request::More { ticket, rows }).await?;
         loop {
             let update = self.next(PATIENCE).await?;
             let state = state_of(&update, kind);

@@ -122,6 +122,11 @@ impl Cockpit {
         self.send(Msg::Tick);
     }
 
+    /// Everything that the engine was asked.
+    pub fn all_asked(&self) -> &[Request] {
+        &self.requests
+    }
+
     /// The newest ticket of a topic.
     pub fn ticket_of(&self, topic: &Topic) -> Ticket {
         let mut requests = self.requests.iter().rev();

@@ -6,6 +6,8 @@
     reason = "a test picks the one case it waits for"
 )]
 
+mod pages;
+
 use crate::engine_bed::{Bed, Engine, merge};
 use axum::Router;
 use axum::body::Bytes;
@@ -16,11 +18,13 @@ use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 use tiphys::domain::image::{
     ArtifactRow, ImageState, ImageVerb, RegistryRow, RobotWish, images_kind, registries_kind,
     registry_object,
 };
 use tiphys::domain::intent::{Stage, Verb};
+use tiphys::domain::object::ObjectRef;
 use tiphys::domain::rows::Rows;
 use tiphys::domain::servers::RegistryOptions;
 use tiphys::engine::EngineOptions;
@@ -37,6 +41,8 @@ struct Fake {
     locked: AtomicBool,
     refused: AtomicU64,
     tagged: AtomicBool,
+    /// How often it asks to wait yet.
+    busy: AtomicU64,
 }
 
 fn refusal(code: u16, word: &str, message: &str) -> Response {
@@ -84,6 +90,16 @@ async fn harbor(State(fake): State<Arc<Fake>>, asked: Asked) -> Response {
     if !known || fake.locked.load(Ordering::Relaxed) {
         fake.refused.fetch_add(1, Ordering::Relaxed);
         return refusal(401, "UNAUTHORIZED", "unauthorized");
+    }
+    let busy = &fake.busy;
+    let left = busy.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+        left.checked_sub(1)
+    });
+    if left.is_ok() && path.ends_with("/artifacts") {
+        let mut response = refusal(429, "TOO_MANY_REQUESTS", "slow down");
+        let wait = "1".parse().expect("a header");
+        drop(response.headers_mut().insert("retry-after", wait));
+        return response;
     }
     let path = path.strip_prefix("/api/v2.0").unwrap_or(&path).to_owned();
     let method = asked.method().clone();
@@ -151,6 +167,7 @@ fn answer(fake: &Fake, (method, path, query): (&Method, &str, &str)) -> Response
     }
 }
 
+/// A Pod of a workload that is made along.
 async fn pod(bed: &Bed, name: &str, image: &str, id: &str) {
     // Without its owner the garbage collector would take the Pod away.
     let set = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "api-7d9f"},
@@ -160,10 +177,16 @@ async fn pod(bed: &Bed, name: &str, image: &str, id: &str) {
     let set = bed
         .create("/apis/apps/v1/namespaces/prod/replicasets", &set)
         .await;
-    let body = json!({"apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": name, "labels": {"rollouts-pod-template-hash": "7d9f"},
-            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "api-7d9f",
-                "uid": set["metadata"]["uid"], "controller": true}]},
+    let metadata = json!({"name": name, "labels": {"rollouts-pod-template-hash": "7d9f"},
+        "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "api-7d9f",
+            "uid": set["metadata"]["uid"], "controller": true}]});
+    running(bed, metadata, (image, id)).await;
+}
+
+/// A Pod that runs an image.
+async fn running(bed: &Bed, metadata: Value, (image, id): (&str, &str)) {
+    let name = metadata["name"].as_str().unwrap_or_default().to_owned();
+    let body = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata,
         "spec": {"containers": [{"name": "app", "image": image}]}});
     bed.create("/api/v1/namespaces/prod/pods", &body).await;
     let status = json!({"status": {"phase": "Running", "containerStatuses": [
@@ -173,10 +196,30 @@ async fn pod(bed: &Bed, name: &str, image: &str, id: &str) {
     merge(&bed.client, &path, &status).await;
 }
 
-/// A Harbor behind its Service, with the account that somebody has put beside it.
+/// A Pod of the first version, whose node reports a digest.
+async fn api(bed: &Bed, digest: &str) {
+    let id = format!("r.test/shop/api@{digest}");
+    pod(bed, "api-7d9f-x", "r.test/shop/api:1.0.0", &id).await;
+}
+
+/// What an intent that is refused is told.
+async fn refused(engine: &mut Engine, object: &ObjectRef, verb: ImageVerb) -> String {
+    let id = engine.act(object, None, Verb::Image(verb));
+    match engine.outcome(id).await {
+        Stage::Failed { sentence, .. } => sentence.to_string(),
+        other => panic!("it is not refused: {other:?}"),
+    }
+}
+
 async fn with_harbor(bed: &Bed) -> Arc<Fake> {
     let fake = Arc::new(Fake::default());
     let router = Router::new().fallback(harbor).with_state(Arc::clone(&fake));
+    serve_harbor(bed, router, "s3cret").await;
+    fake
+}
+
+/// A Harbor behind its Service, with the account that somebody has put beside it.
+async fn serve_harbor(bed: &Bed, router: Router, secret: &str) {
     bed.server
         .add_service_backend("team", "harbor-core", router);
     let service = json!({"apiVersion": "v1", "kind": "Service",
@@ -188,9 +231,8 @@ async fn with_harbor(bed: &Bed) -> Arc<Fake> {
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/basic-auth",
         "metadata": {"name": "cockpit-robot",
             "labels": {"app.kubernetes.io/part-of": "tiphys", "tiphys.dev/registry": "true"}},
-        "data": {"username": encode("robot$cockpit"), "password": encode("s3cret")}});
+        "data": {"username": encode("robot$cockpit"), "password": encode(secret)}});
     bed.create("/api/v1/namespaces/team/secrets", &secret).await;
-    fake
 }
 
 async fn image(
@@ -216,13 +258,7 @@ async fn image(
 async fn what_runs_is_found_in_harbor_by_any_of_its_digests() {
     let bed = Bed::over_duplex().await;
     let _fake = with_harbor(&bed).await;
-    pod(
-        &bed,
-        "api-7d9f-x",
-        "r.test/shop/api:1.0.0",
-        &format!("r.test/shop/api@{OLD}"),
-    )
-    .await;
+    api(&bed, OLD).await;
     let mut engine = bed.engine().await;
 
     let row = image(&mut engine, "the image", |row| {
@@ -259,13 +295,7 @@ async fn a_locked_account_is_asked_once_and_named() {
     let bed = Bed::over_duplex().await;
     let fake = with_harbor(&bed).await;
     fake.locked.store(true, Ordering::Relaxed);
-    pod(
-        &bed,
-        "api-7d9f-x",
-        "r.test/shop/api:1.0.0",
-        &format!("r.test/shop/api@{OLD}"),
-    )
-    .await;
+    api(&bed, OLD).await;
     let mut engine = bed.engine().await;
 
     let row = image(&mut engine, "the image", |row| !row.findings.is_empty()).await;
@@ -291,16 +321,45 @@ async fn a_locked_account_is_asked_once_and_named() {
 }
 
 #[tokio::test]
+async fn a_registry_that_asks_to_wait_is_asked_again_after_that() {
+    let bed = Bed::over_duplex().await;
+    let fake = with_harbor(&bed).await;
+    fake.busy.store(1, Ordering::Relaxed);
+    api(&bed, OLD).await;
+    let start = std::time::Instant::now();
+    let mut engine = bed.engine().await;
+
+    let row = image(&mut engine, "the image", |row| {
+        row.digest.is_some() && row.size.is_some()
+    })
+    .await;
+
+    assert!(row.findings.is_empty(), "{:?}", row.findings);
+    assert!(start.elapsed() >= Duration::from_secs(1), "it waited");
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_asked_is_described_with_how_to_change_that() {
+    let bed = Bed::over_duplex().await;
+    pod(&bed, "proxy-0", "ghcr.io/acme/proxy:v3", "").await;
+    let mut engine = bed.engine().await;
+    let object = registry_object(&engine.cluster, registries_kind(), "", "ghcr.io");
+
+    let answer = engine.fetch(Fetch::Describe { object }).await;
+
+    let said = format!("{:?}", answer.expect("it is described"));
+    assert!(said.contains("`ghcr.io` is not asked"), "{said}");
+    assert!(
+        said.contains("[[registry]]") && said.contains("host = "),
+        "{said}"
+    );
+}
+
+#[tokio::test]
 async fn intents_are_read_back_and_refusals_are_sentences() {
     let bed = Bed::over_duplex().await;
     let _fake = with_harbor(&bed).await;
-    pod(
-        &bed,
-        "api-7d9f-x",
-        "r.test/shop/api:1.0.0",
-        &format!("r.test/shop/api@{NEW}"),
-    )
-    .await;
+    api(&bed, NEW).await;
     let mut engine = bed.engine().await;
     let row = image(&mut engine, "the image", |row| row.digest.is_some()).await;
 
@@ -312,10 +371,7 @@ async fn intents_are_read_back_and_refusals_are_sentences() {
     let outcome = engine.outcome(id).await;
     assert!(matches!(outcome, Stage::Accepted { .. }), "{outcome:?}");
 
-    let id = engine.act(&row.object, None, Verb::Image(ImageVerb::Scan));
-    let Stage::Failed { sentence, .. } = engine.outcome(id).await else {
-        panic!("a scan is running already");
-    };
+    let sentence = refused(&mut engine, &row.object, ImageVerb::Scan).await;
     assert!(
         sentence.contains("conflict: a previous scan process is Running"),
         "{sentence}"
@@ -494,10 +550,7 @@ async fn a_plain_registry_is_asked_with_a_token_page_by_page() {
     assert_eq!(row.signed, Some(false));
     assert!(row.built.is_some() && row.size > Some(500));
 
-    let id = engine.act(&row.object, None, Verb::Image(ImageVerb::Scan));
-    let Stage::Failed { sentence, .. } = engine.outcome(id).await else {
-        panic!("a plain registry scans nothing");
-    };
+    let sentence = refused(&mut engine, &row.object, ImageVerb::Scan).await;
     assert!(sentence.contains("does not scan"), "{sentence}");
 }
 
@@ -526,13 +579,7 @@ async fn a_certificate_that_nobody_vouches_for_is_refused_with_how_to_trust_it()
 async fn why_names_what_would_mend_an_image() {
     let bed = Bed::over_duplex().await;
     let _fake = with_harbor(&bed).await;
-    pod(
-        &bed,
-        "api-7d9f-x",
-        "r.test/shop/api:1.0.0",
-        &format!("r.test/shop/api@{OLD}"),
-    )
-    .await;
+    api(&bed, OLD).await;
     let mut engine = bed.engine().await;
     let object = engine.object(images_kind(), "r.test/shop", "api:1.0.0");
 

@@ -161,6 +161,7 @@ impl Desk {
             Request::Subscribe { .. }
             | Request::Fetch { .. }
             | Request::Unsubscribe { .. }
+            | Request::More { .. }
             | Request::Reload
             | Request::RetryNow => Vec::new(),
         };

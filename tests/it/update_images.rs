@@ -5,12 +5,14 @@ use crate::screens_images_data::rows_of;
 use tiphys::app::effect::Effect;
 use tiphys::app::overlays::Overlay;
 use tiphys::app::screens::Screen;
-use tiphys::domain::image::{ImageVerb, RegistryRow, images_kind, robots_kind};
+use tiphys::domain::image::{
+    ArtifactRow, ImageVerb, Reference, RegistryRow, images_kind, repository_of, robots_kind,
+};
 use tiphys::domain::intent::{IntentId, Verb};
 use tiphys::domain::object::GroupKind;
 use tiphys::domain::rows::{Delta, Rows};
 use tiphys::domain::servers::Secret;
-use tiphys::engine::protocol::{Topic, Update};
+use tiphys::engine::protocol::{Request, Topic, Update};
 
 /// The fixtures' rows as those of the connected cluster.
 fn here(mut row: RegistryRow) -> RegistryRow {
@@ -119,6 +121,66 @@ fn the_secret_is_shown_until_it_is_closed_and_copied_on_request() {
     cockpit.press("esc");
 
     assert!(cockpit.state.overlay.is_none(), "it is forgotten");
+}
+
+/// Opens a repository of which so many of five hundred artifacts have come.
+fn repository(rows: usize) -> Cockpit {
+    let mut cockpit = open("images", &images_kind());
+    cockpit.press("o");
+    let kind = cockpit.table().view.kind.clone();
+    let name = repository_of(&kind).expect("a repository").to_owned();
+    let ticket = cockpit.ticket_of(&Topic::Kind(kind.clone()));
+    let artifact = |number: usize| {
+        let image = Reference::parse(&format!("{name}:1.{number:03}")).expect("an image");
+        let row = ArtifactRow::unknown(&cluster(), &image);
+        RegistryRow::Image(Box::new(row))
+    };
+    cockpit.report(Update::Delta {
+        generation: cockpit.state.link.generation,
+        ticket,
+        delta: Delta {
+            kind,
+            reset: true,
+            rows: Rows::Registry((0..rows).map(artifact).collect()),
+            removed: Vec::new(),
+        },
+    });
+    cockpit.report(Update::Extent {
+        generation: cockpit.state.link.generation,
+        ticket,
+        total: Some(500),
+    });
+    cockpit
+}
+
+fn wished(cockpit: &Cockpit) -> Vec<usize> {
+    let requests = cockpit.all_asked().iter();
+    let more = requests.filter_map(|request| match request {
+        Request::More { rows, .. } => Some(*rows),
+        _ => None,
+    });
+    more.collect()
+}
+
+#[test]
+fn further_artifacts_are_asked_for_near_the_end_of_those_that_are_there() {
+    let mut cockpit = repository(100);
+    cockpit.press("j j");
+    assert!(wished(&cockpit).is_empty(), "the first page is enough");
+
+    cockpit.press("G");
+    cockpit.press("k");
+    assert_eq!(wished(&cockpit), [200], "asked for once");
+}
+
+#[test]
+fn a_filter_goes_over_all_artifacts() {
+    let mut cockpit = repository(100);
+
+    cockpit.press("/ 7");
+    cockpit.press("7");
+
+    assert_eq!(wished(&cockpit), [500]);
 }
 
 #[test]

@@ -10,6 +10,10 @@ pub struct TableScreen {
     pub view: TableView,
     /// Absent until the first connection.
     pub ticket: Option<Ticket>,
+    /// How many rows there are in all, where they are read page by page.
+    pub extent: Option<usize>,
+    /// How many of them were asked for.
+    pub asked: usize,
 }
 
 impl TableScreen {
@@ -18,6 +22,8 @@ impl TableScreen {
         Self {
             view: TableView::new(kind),
             ticket: None,
+            extent: None,
+            asked: 0,
         }
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn on_update(state: &mut State, update: Update, out: &mut Effects) {
             source, freshness, ..
         } => on_freshness(state, source, freshness),
         Update::Delta { ticket, delta, .. } => on_delta(state, ticket, delta),
+        Update::Extent { ticket, total, .. } => on_extent(state, ticket, total),
         Update::Application { ticket, detail, .. } => on_detail(state, ticket, detail.as_deref()),
         Update::Tree { ticket, tree, .. } => on_tree(state, ticket, &tree),
         Update::Rollout { ticket, detail, .. } => on_rollout(state, ticket, detail.as_deref(), out),
@@ -64,6 +65,7 @@ fn generation_of(update: &Update) -> Option<Generation> {
         Update::Connection { generation, .. }
         | Update::Freshness { generation, .. }
         | Update::Delta { generation, .. }
+        | Update::Extent { generation, .. }
         | Update::Application { generation, .. }
         | Update::Tree { generation, .. }
         | Update::Rollout { generation, .. }
@@ -128,6 +130,15 @@ fn on_delta(state: &mut State, ticket: Ticket, delta: Delta) {
     let changed = state.store.apply(delta);
     state.unsettled |= changed && is_shown;
     state.dirty |= changed && touched;
+}
+
+fn on_extent(state: &mut State, ticket: Ticket, total: Option<usize>) {
+    for table in state.stack.iter_mut().filter_map(Screen::table_mut) {
+        if table.ticket == Some(ticket) && table.extent != total {
+            table.extent = total;
+            state.dirty = true;
+        }
+    }
 }
 
 /// Whether rows of the shown Applications tell of Rollouts that this is about.

@@ -5,11 +5,15 @@
     reason = "every other command belongs to another module"
 )]
 
+use super::Effects;
 use crate::app::commands::Command;
+use crate::app::effect::Effect;
 use crate::app::screens::{
     DiffScreen, HelpScreen, ImageScreen, ListCursor, LogsScreen, Screen, TableScreen, TextScreen,
 };
 use crate::app::state::State;
+use crate::app::view::Sort;
+use crate::engine::protocol::Request;
 use crate::store::Store;
 
 /// How far a command moves.
@@ -269,6 +273,38 @@ pub(super) fn refresh_table(state: &mut State) -> bool {
         table.view.keep_in(window);
         changed
     })
+}
+
+/// How many rows of a table that is read page by page are asked for at once.
+const PAGE: usize = 100;
+
+/// Asks for further rows where they are read page by page: the next ones when the cursor comes
+/// near the last that are there, all of them when they are filtered or ordered otherwise.
+pub(super) fn want_more(state: &mut State, out: &mut Effects) {
+    let window = state.window();
+    let State { stack, .. } = state;
+    let Some(table) = stack.last_mut().and_then(Screen::table_mut) else {
+        return;
+    };
+    let (Some(ticket), Some(extent)) = (table.ticket, table.extent) else {
+        return;
+    };
+    let view = &table.view;
+    let (Some(position), there) = (view.position(), view.total()) else {
+        return;
+    };
+    let usual =
+        view.filter.is_empty() && !view.faults_only && view.sort == Sort::of_kind(&view.kind);
+    let rows = match usual {
+        false => extent,
+        true if position + 2 * window >= there => there - there % PAGE + PAGE,
+        true => return,
+    };
+    let rows = rows.min(extent);
+    if there < extent && rows > table.asked {
+        table.asked = rows;
+        out.push(Effect::Engine(Request::More { ticket, rows }));
+    }
 }
 
 /// Asks a filter again whose answer depends on the time.

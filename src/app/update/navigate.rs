@@ -97,6 +97,7 @@ fn own_topic(screen: &mut Screen) -> Option<(&mut Option<Ticket>, Topic)> {
     match screen {
         Screen::Kind(table) if table.view.kind == rollouts() => None,
         Screen::Kind(table) => {
+            (table.extent, table.asked) = (None, 0);
             let topic = Topic::Kind(table.view.kind.clone());
             Some((&mut table.ticket, topic))
         }

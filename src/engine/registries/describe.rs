@@ -1,12 +1,12 @@
 //! What registries have in plain lines, in the style of `kubectl describe`.
 
 use super::detail::once;
-use super::lists::rows_once;
+use super::lists::{named_only, rows_once};
 use super::why::unknown;
 use crate::domain::finding::Finding;
 use crate::domain::image::{
-    ArtifactDetail, CveRow, ImageState, Place, ProjectRow, RegistryHealth, RegistryRow, RobotRow,
-    Severity, bytes_text, image_of, why_image,
+    ArtifactDetail, CveRow, Flavour, ImageState, Place, ProjectRow, RegistryHealth, RegistryRow,
+    RobotRow, Severity, bytes_text, image_of, why_image,
 };
 use crate::domain::image_update::UpdateRow;
 use crate::domain::object::{ObjectRef, Text};
@@ -88,6 +88,7 @@ pub(in crate::engine) async fn describe(
         let own = row.object();
         own.name == object.name && (object.namespace.is_none() || own.namespace == object.namespace)
     });
+    let found = found.or_else(|| named_only(session, object));
     match found.ok_or_else(|| unknown(object))? {
         RegistryRow::Robot(row) => of_robot(&mut lines, &row),
         RegistryRow::Project(row) => of_project(&mut lines, &row),
@@ -206,7 +207,10 @@ fn of_registry(lines: &mut Lines, row: &RegistryHealth) {
     lines.fact("Version", &row.version);
     lines.fact("Account", &row.account);
     lines.fact("Account from", &row.account_from);
-    lines.fact("In use", format!("{} repositories", row.repositories));
+    // A host that is not asked is described by what is known without it.
+    if row.repositories > 0 || row.flavour != Flavour::Unasked {
+        lines.fact("In use", format!("{} repositories", row.repositories));
+    }
     if let Some((free, total)) = row.storage {
         lines.fact(
             "Storage",

@@ -123,7 +123,7 @@ async fn read(
     let mut detail = ArtifactDetail::of(row);
     let registry = survey.directory.of_host(&reference.host);
     if let Some(Ok(stock)) = stock {
-        let others = stock.artifacts.iter().map(|one| &one.row);
+        let others = stock.rows();
         let others = others.filter(|other| other.digest != detail.row.digest);
         detail.siblings = others.take(SIBLINGS).cloned().collect();
         detail.of_siblings = stock.total;
@@ -163,13 +163,13 @@ fn row_of(survey: &Survey, reference: &Reference) -> Option<ArtifactRow> {
         .get(&key)
         .and_then(|stock| stock.as_ref().ok());
     let tag = reference.tag_or_latest();
-    let named = stock.and_then(|stock| {
-        stock.artifacts.iter().find(|one| match &reference.digest {
-            Some(digest) => one.row.digest.as_ref() == Some(digest) || one.members.contains(digest),
-            None => tag.is_some_and(|tag| one.row.tags.iter().any(|own| &**own == tag)),
-        })
-    });
-    let found = &named?.row;
+    let found = stock.and_then(|stock| {
+        let at = stock.shelf.iter().position(|one| match &reference.digest {
+            Some(digest) => one.contains(digest),
+            None => tag.is_some_and(|tag| one.tags.iter().any(|own| &**own == tag)),
+        });
+        stock.row(at?)
+    })?;
     let running = rows.iter().find(|row| row.object == found.object);
     let mut row = running.unwrap_or(found).clone();
     if row.states.is_empty() {

@@ -164,6 +164,11 @@ impl Fleet {
         })
     }
 
+    /// Returns what is wanted of one repository.
+    pub(super) fn wanted_of(&self, key: &(Text, Text)) -> Vec<Reference> {
+        self.wanted().remove(key).unwrap_or_default()
+    }
+
     /// Returns what is wanted of every repository, by host and path.
     pub(super) fn wanted(&self) -> BTreeMap<(Text, Text), Vec<Reference>> {
         let mut wanted: BTreeMap<(Text, Text), Vec<Reference>> = BTreeMap::new();

@@ -19,7 +19,7 @@ use serde_json::Value;
 /// The root of the API.
 pub(super) const API: &str = "/api/v2.0";
 /// How many a page holds at most.
-const PAGE: usize = 100;
+pub(super) const PAGE: usize = 100;
 /// How many pages of a list are read at once; more is asked for when somebody scrolls.
 const PAGES: usize = 20;
 

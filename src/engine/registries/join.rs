@@ -4,10 +4,10 @@ use super::directory::Directory;
 use super::fleet::Fleet;
 use super::registry::Trouble;
 use super::stock::Stock;
-use crate::api::convert::pod_images::{ContainerImage, PodImages};
+use crate::api::convert::pod_images::ContainerImage;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::image::{
-    Artifact, ArtifactRow, Digest, ImageState, Place, Shelf, Standing, content_states, judge,
+    ArtifactRow, Digest, ImageState, Place, Shelf, Standing, content_states, judge,
 };
 use crate::domain::object::{Cluster, ObjectRef, Text};
 use std::collections::{BTreeMap, HashMap};
@@ -20,26 +20,30 @@ struct Joined<'a> {
     cluster: &'a Cluster,
     directory: &'a Directory,
     stocks: &'a Stocks,
-    shelves: HashMap<&'a (Text, Text), Vec<Artifact>>,
     judged: HashMap<(Text, Option<Digest>), Standing>,
     rows: BTreeMap<ObjectRef, ArtifactRow>,
 }
 
+/// What runs, of everything or of one repository.
+pub(super) struct Running<'a> {
+    pub(super) fleet: &'a Fleet,
+    pub(super) cluster: &'a Cluster,
+    /// Host and path of the repository that alone counts.
+    pub(super) only: Option<&'a (Text, Text)>,
+}
+
 /// Makes the rows; `newest` are artifacts to show although they may run nowhere.
-pub(super) fn join(
-    (fleet, cluster): (&Fleet, &Cluster),
-    directory: &Directory,
-    stocks: &Stocks,
-    newest: &[ArtifactRow],
+pub(super) fn join<'a>(
+    running: &Running<'a>,
+    directory: &'a Directory,
+    stocks: &'a Stocks,
+    newest: impl Iterator<Item = &'a ArtifactRow>,
 ) -> Vec<ArtifactRow> {
-    let shelves = stocks
-        .iter()
-        .filter_map(|(key, stock)| Some((key, stock.as_ref().ok()?.shelf())));
+    let fleet = running.fleet;
     let mut joined = Joined {
-        cluster,
+        cluster: running.cluster,
         directory,
         stocks,
-        shelves: shelves.collect(),
         judged: HashMap::new(),
         rows: BTreeMap::new(),
     };
@@ -48,8 +52,14 @@ pub(super) fn join(
     }
     for pod in fleet.pods() {
         let application = fleet.application_of(pod);
-        for one in &pod.containers {
-            joined.add(pod, one, application.as_ref());
+        let counts = |one: &&ContainerImage| {
+            let wanted = &one.running.wanted;
+            running.only.is_none_or(|(host, repository)| {
+                wanted.host == *host && wanted.repository == *repository
+            })
+        };
+        for one in pod.containers.iter().filter(counts) {
+            joined.add(one, application.as_ref());
         }
     }
     let mut rows: Vec<ArtifactRow> = joined.rows.into_values().collect();
@@ -61,7 +71,7 @@ pub(super) fn join(
 }
 
 impl Joined<'_> {
-    fn add(&mut self, _pod: &PodImages, one: &ContainerImage, application: Option<&ObjectRef>) {
+    fn add(&mut self, one: &ContainerImage, application: Option<&ObjectRef>) {
         let wanted = &one.running.wanted;
         let key = (Text::clone(&wanted.host), Text::clone(&wanted.repository));
         let standing = self.standing(&key, one);
@@ -73,13 +83,10 @@ impl Joined<'_> {
             Some(standing) => {
                 place.states.clone_from(&standing.states);
                 let stock = self.stocks.get(&key).and_then(|stock| stock.as_ref().ok());
-                let row_at = |at: usize| Some(&stock?.artifacts.get(at)?.row);
                 let newest = standing.newest.filter(|at| Some(*at) != standing.artifact);
-                let newest = newest.and_then(row_at);
-                (
-                    standing.artifact.and_then(row_at).cloned(),
-                    newest.and_then(|row| row.tags.first().cloned()),
-                )
+                let newest = newest.and_then(|at| stock?.shelf.get(at)?.tags.first().cloned());
+                let row = standing.artifact.and_then(|at| stock?.row(at).cloned());
+                (row, newest)
             }
             None => {
                 if self.directory.looked {
@@ -104,7 +111,8 @@ impl Joined<'_> {
     }
 
     fn standing(&mut self, key: &(Text, Text), one: &ContainerImage) -> Option<Standing> {
-        let artifacts = self.shelves.get(key)?;
+        let stock = self.stocks.get(key)?.as_ref().ok()?;
+        let artifacts = stock.shelf.as_slice();
         let memo = (Text::clone(&one.place.image), one.running.digest().cloned());
         if let Some(known) = self.judged.get(&memo) {
             return Some(known.clone());
@@ -122,7 +130,7 @@ impl Joined<'_> {
         let (host, repository) = key;
         match self.stocks.get(key) {
             Some(Err(trouble)) => Some(trouble.finding()),
-            Some(Ok(stock)) if stock.artifacts.is_empty() => {
+            Some(Ok(stock)) if stock.shelf.is_empty() => {
                 let sentence = format!("`{host}` has no repository `{repository}`");
                 Some(Finding::new(Severity::Warning, sentence).with_hint(
                     "the account may not see it, or the image was loaded into the node by hand",
@@ -138,11 +146,8 @@ impl Joined<'_> {
                 )
             }
             None if self.directory.looked && self.directory.of_host(host).is_none() => {
-                let sentence = format!("`{host}` is not asked");
-                let hint = format!(
-                    "name it in the configuration: `[[registry]]` with `host = \"{host}\"`"
-                );
-                Some(Finding::new(Severity::Info, sentence).with_hint(hint))
+                let unasked = Trouble::unasked(host);
+                Some(Finding::new(Severity::Info, unasked.sentence).with_hint(unasked.hint))
             }
             None => None,
         }

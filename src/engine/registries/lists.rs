@@ -1,16 +1,16 @@
-//! The tables of projects, robot accounts, registries, and of one repository's artifacts.
+//! The tables of projects, robot accounts and registries.
 
 use super::directory::Directory;
 use super::fleet::{Change, Fleet};
 use super::registry::{Kind, Registry, Trouble};
 use super::{BETWEEN_LOOKS, Sender, freshness_of, no_registry, wait};
-use crate::domain::finding::Finding;
+use crate::domain::finding::{Finding, Severity};
 use crate::domain::image::{
-    Flavour, ProjectRow, Reference, RegistryHealth, RegistryRow, content_states, cves_kind,
-    projects_kind, registries_kind, registry_object, repository_of, robots_kind,
+    Flavour, ProjectRow, RegistryHealth, RegistryRow, cves_kind, projects_kind, registries_kind,
+    registry_object, robots_kind,
 };
 use crate::domain::image_update::updates_kind;
-use crate::domain::object::{GroupKind, Text, Uid};
+use crate::domain::object::{GroupKind, ObjectRef, Text, Uid};
 use crate::domain::status::Freshness;
 use crate::engine::protocol::Ticket;
 use crate::engine::session::Session;
@@ -189,11 +189,29 @@ async fn health_rows(session: &Session, fleet: &Fleet) -> Vec<RegistryRow> {
         rows.push(row);
     }
     for (host, repositories) in in_use {
-        rows.push(unasked(session, &host, repositories));
+        let mut row = unasked(session, &host, repositories);
+        row.findings.push(why_unasked(&host));
+        rows.push(row);
     }
     let rows = rows.into_iter();
     rows.map(|row| RegistryRow::Registry(Box::new(row)))
         .collect()
+}
+
+/// Says that a host is not asked, and how to change that.
+fn why_unasked(host: &str) -> Finding {
+    let Trouble { sentence, hint, .. } = Trouble::unasked(host);
+    Finding::new(Severity::Info, sentence).with_hint(hint)
+}
+
+/// Makes the row of a host that images name and nobody has configured.
+pub(super) fn named_only(session: &Session, object: &ObjectRef) -> Option<RegistryRow> {
+    let is_host = object.kind == registries_kind();
+    is_host.then(|| {
+        let mut row = unasked(session, &object.name, 0);
+        row.findings.push(why_unasked(&object.name));
+        RegistryRow::Registry(Box::new(row))
+    })
 }
 
 fn unasked(session: &Session, host: &str, repositories: u32) -> RegistryHealth {
@@ -280,76 +298,6 @@ impl Registry {
     }
 }
 
-/// Serves the table of one repository's artifacts. The newest come first; further pages follow
-/// while somebody looks.
-pub(super) async fn repository(session: Arc<Session>, ticket: Ticket, kind: GroupKind) {
-    let named = repository_of(&kind).and_then(Reference::parse);
-    let mut sender = Sender::new(&session, ticket, kind);
-    sender.freshness(Freshness::Connecting).await;
-    let Some(named) = named else {
-        return sender.freshness(no_registry()).await;
-    };
-    loop {
-        let registry = session.registries.registry(&session, &named.host).await;
-        let Some(registry) = registry else {
-            let reason = format!("`{}` is not asked; name it in `[[registry]]`", named.host);
-            let reason = reason.into();
-            sender.freshness(Freshness::Absent { reason }).await;
-            if !wait(&session, BETWEEN_LOOKS).await {
-                return;
-            }
-            continue;
-        };
-        let outcome = read_pages(&session, (&registry, &named.repository), &mut sender).await;
-        let freshness = match outcome {
-            Ok(()) => Freshness::Live,
-            Err(trouble) => freshness_of(&[trouble], 0, &session),
-        };
-        sender.freshness(freshness).await;
-        if !wait(&session, BETWEEN_LOOKS * 2).await {
-            return;
-        }
-    }
-}
-
-async fn read_pages(
-    session: &Arc<Session>,
-    (registry, repository): (&Registry, &Text),
-    sender: &mut Sender,
-) -> Result<(), Trouble> {
-    let mut rows: Vec<RegistryRow> = Vec::new();
-    let first = !sender.begun;
-    if !registry.is_harbor() {
-        let place = (registry, repository);
-        let stock = session.registries.stock(session, place, &[]).await?;
-        let kept = stock.artifacts.iter().map(|one| one.row.clone());
-        rows.extend(kept.map(|row| RegistryRow::Image(Box::new(row))));
-        sender.send(rows).await;
-        return Ok(());
-    }
-    // A repository of thousands: the table fills as pages come, four requests at most under way.
-    for page in 1..=50 {
-        let found = registry.artifacts(session, repository, page).await?;
-        let last = found.artifacts.len() < 100;
-        rows.extend(found.artifacts.into_iter().map(|read| {
-            let mut row = read.row;
-            row.states = content_states(&row.scan, row.signed);
-            RegistryRow::Image(Box::new(row))
-        }));
-        let count = rows.len();
-        let all = found.total.is_some_and(|total| count as u64 >= total);
-        if first {
-            sender.send(rows.clone()).await;
-            sender.freshness(Freshness::Loading { rows: count }).await;
-        }
-        if last || all {
-            break;
-        }
-    }
-    sender.send(rows).await;
-    Ok(())
-}
-
 /// Reads the rows of a kind once, for reports.
 pub(super) async fn rows_once(
     session: &Arc<Session>,
@@ -371,7 +319,7 @@ pub(super) async fn rows_once(
         }
     }
     if *kind == cves_kind() {
-        rows = super::survey::cves_once(session).await;
+        rows = super::cves::once(session).await;
     } else if *kind == updates_kind() {
         rows = super::updates::once(session).await;
     }

@@ -1,7 +1,8 @@
 //! One registry: how to ask it, with which account, and what its refusals mean.
 //!
 //! At most four requests are under way. After the first 401 nothing is asked any more until the
-//! user retries: a wrong login locks accounts, and every further try makes it worse.
+//! user retries: a wrong login locks accounts, and every further try makes it worse. A registry
+//! that asks to wait (429 with `Retry-After`) is left alone for so long.
 
 use super::account::Account;
 use super::route::{Asked, Reply, Route, UNTRUSTED};
@@ -14,11 +15,17 @@ use crate::engine::fault::Fault;
 use crate::engine::protocol::SourceName;
 use crate::engine::session::Session;
 use chrono::{DateTime, Utc};
+use http::Method;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore};
+use tokio::time::Instant;
 
 const AT_ONCE: usize = 4;
+/// A wait that is asked for is waited out when it is no longer than this; else it is told.
+const WAITED_OUT: Duration = Duration::from_secs(5);
+/// Nobody is left alone for longer, whatever is asked for.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
 /// What is to be done about a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +48,8 @@ pub(in crate::engine) struct Trouble {
     pub(in crate::engine) sentence: String,
     pub(in crate::engine) hint: String,
     pub(super) kind: Kind,
+    /// How long the registry asks to wait.
+    after: Option<Duration>,
 }
 
 impl Trouble {
@@ -49,7 +58,17 @@ impl Trouble {
             sentence: sentence.into(),
             hint: hint.into(),
             kind,
+            after: None,
         }
+    }
+
+    /// A host that nobody has configured.
+    pub(super) fn unasked(host: &str) -> Self {
+        Self::new(
+            Kind::Absent,
+            format!("`{host}` is not asked"),
+            format!("name it in the configuration: `[[registry]]` with `host = \"{host}\"`"),
+        )
     }
 
     /// Says what was being done.
@@ -96,10 +115,12 @@ struct State {
     refused: Option<(u64, Trouble)>,
     told: Option<Freshness>,
     answered_at: Option<DateTime<Utc>>,
+    /// Until when it asks not to be asked.
+    quiet: Option<Instant>,
 }
 
 /// A token for a scope, and until when it is used (by the runtime's timer).
-pub(super) type Tokens = HashMap<String, (http::HeaderValue, tokio::time::Instant)>;
+pub(super) type Tokens = HashMap<String, (http::HeaderValue, Instant)>;
 
 /// A registry that can be asked.
 #[derive(Debug)]
@@ -139,6 +160,19 @@ impl Registry {
 
     /// Sends a request and returns the answer as it is.
     pub(super) async fn exchange(&self, session: &Session, asked: Asked) -> Result<Reply, Trouble> {
+        let is_read = matches!(asked.method, Method::GET | Method::HEAD);
+        let reply = self.exchange_once(session, asked.clone()).await?;
+        let wait = self.note_quiet(session, &reply).await;
+        // What changes something is never sent twice.
+        if is_read && wait.is_some_and(|wait| wait <= WAITED_OUT) {
+            let again = self.exchange_once(session, asked).await?;
+            let _wait = self.note_quiet(session, &again).await;
+            return Ok(again);
+        }
+        Ok(reply)
+    }
+
+    async fn exchange_once(&self, session: &Session, asked: Asked) -> Result<Reply, Trouble> {
         if let Some(trouble) = self.refused(session).await {
             return Err(trouble);
         }
@@ -146,8 +180,36 @@ impl Registry {
             let sentence = format!("`{}`: the connection is over", self.host);
             return Err(Trouble::new(Kind::Passing, sentence, ""));
         };
+        self.hold_off().await?;
         let sent = self.route.send(session, asked).await;
         sent.map_err(|fault| self.unreachable(&fault))
+    }
+
+    /// Notes that the registry asks to wait; returns for how long.
+    async fn note_quiet(&self, session: &Session, reply: &Reply) -> Option<Duration> {
+        let wait = asked_wait(reply, session.now())?;
+        self.state.lock().await.quiet = Some(Instant::now() + wait);
+        Some(wait)
+    }
+
+    /// Waits as long as the registry has asked for, or says that this is too long.
+    async fn hold_off(&self) -> Result<(), Trouble> {
+        let quiet = self.state.lock().await.quiet;
+        let left = quiet.map(|until| until.saturating_duration_since(Instant::now()));
+        let Some(left) = left.filter(|left| !left.is_zero()) else {
+            return Ok(());
+        };
+        if left <= WAITED_OUT {
+            tokio::time::sleep(left).await;
+            return Ok(());
+        }
+        let seconds = left.as_secs().max(1);
+        let sentence = format!("`{}` asks to be left alone for {seconds} s", self.host);
+        let hint = "too many requests came; it is asked again then. Log in to be allowed more";
+        Err(Trouble {
+            after: Some(left),
+            ..Trouble::new(Kind::Passing, sentence, hint)
+        })
     }
 
     /// Sends a request with the account; anything but success is trouble.
@@ -178,7 +240,8 @@ impl Registry {
                     let retries = session.wake.borrow().retries;
                     state.refused = Some((retries, trouble.clone()));
                 }
-                trouble.freshness(session, state.answered_at, Duration::from_secs(30))
+                let wait = trouble.after.unwrap_or(Duration::from_secs(30));
+                trouble.freshness(session, state.answered_at, wait)
             }
         };
         if freshness == Freshness::Live {
@@ -287,7 +350,11 @@ impl Registry {
                 } else {
                     format!("it asks to wait for {after} s; log in to be allowed more")
                 };
-                Trouble::new(Kind::Passing, what("too many requests"), hint)
+                let wait = after.parse().ok().map(Duration::from_secs);
+                Trouble {
+                    after: wait.map(|wait| wait.min(LONGEST_WAIT)),
+                    ..Trouble::new(Kind::Passing, what("too many requests"), hint)
+                }
             }
             500..=599 => Trouble::new(
                 Kind::Passing,
@@ -327,10 +394,46 @@ impl Registry {
     }
 }
 
+/// Reads for how long a registry asks to wait: seconds, or until a date (RFC 9110, 10.2.3).
+fn asked_wait(reply: &Reply, now: DateTime<Utc>) -> Option<Duration> {
+    let text = reply.header("retry-after");
+    if reply.code != 429 || text.is_empty() {
+        return None;
+    }
+    let by_date = || {
+        let date = DateTime::parse_from_rfc2822(text).ok()?;
+        (date.to_utc() - now).to_std().ok()
+    };
+    let wait = text.parse().ok().map(Duration::from_secs).or_else(by_date);
+    wait.map(|wait| wait.min(LONGEST_WAIT))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use http::HeaderMap;
+
+    #[test]
+    fn a_wait_is_asked_for_in_seconds_or_until_a_date() {
+        let now = DateTime::parse_from_rfc3339("2026-10-01T10:00:00Z").expect("a time");
+        let wait = |code: u16, text: &'static str| {
+            let mut headers = HeaderMap::new();
+            let value = http::HeaderValue::from_static(text);
+            drop(headers.insert("retry-after", value));
+            let reply = Reply {
+                code,
+                headers,
+                body: bytes::Bytes::new(),
+            };
+            asked_wait(&reply, now.to_utc()).map(|wait| wait.as_secs())
+        };
+        assert_eq!(wait(429, "7"), Some(7));
+        assert_eq!(wait(429, "Thu, 01 Oct 2026 10:00:42 GMT"), Some(42));
+        assert_eq!(wait(429, "Thu, 01 Oct 2026 09:00:00 GMT"), None);
+        assert_eq!(wait(429, "99999999"), Some(600));
+        assert_eq!(wait(503, "7"), None);
+        assert_eq!(wait(429, "soon"), None);
+    }
 
     fn registry() -> Registry {
         Registry::new(

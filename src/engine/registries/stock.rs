@@ -5,7 +5,6 @@
 //! is older than [`GOOD_FOR`].
 
 use super::Hub;
-use super::harbor::ArtifactPage;
 use super::oci::Resolved;
 use super::registry::{Registry, Trouble};
 use crate::api::convert::harbor::ArtifactRead;
@@ -27,6 +26,17 @@ pub(super) const GOOD_FOR: Duration = Duration::from_secs(25);
 const LISTED: usize = 500;
 /// How many things are kept by digest.
 const KEPT: usize = 2_000;
+/// How many whole reports are kept.
+const REPORTS: usize = 16;
+
+/// How much is kept of what was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Depth {
+    /// Digests, tags and times; rows only of what was asked for.
+    Names,
+    /// A row of each artifact.
+    Rows,
+}
 
 /// One artifact that is known.
 #[derive(Clone, Debug)]
@@ -35,34 +45,94 @@ pub(super) struct Kept {
     pub(super) members: Vec<Digest>,
 }
 
-/// A repository's artifacts, the newest first.
+impl Kept {
+    pub(super) fn new(read: ArtifactRead) -> Self {
+        let platforms = read.platforms.into_iter();
+        Self {
+            members: platforms.map(|platform| platform.digest).collect(),
+            row: read.row,
+        }
+    }
+
+    /// Returns it as matching wants it.
+    fn artifact(&self) -> Artifact {
+        Artifact {
+            digest: self.row.digest.clone(),
+            members: self.members.clone(),
+            tags: self.row.tags.clone(),
+            pushed: self.row.pushed.or(self.row.built),
+        }
+    }
+}
+
+/// A repository's artifacts, the newest first. What follows are older ones that were asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Stock {
-    pub(super) artifacts: Vec<Kept>,
+    /// As matching wants them.
+    pub(super) shelf: Vec<Artifact>,
+    /// The row of each, as far as rows are kept.
+    rows: Vec<Option<Box<ArtifactRow>>>,
     /// How many the registry has in all, where it counts.
     pub(super) total: Option<u64>,
+    /// Tags that are known by name only and have no row.
+    pub(super) more_tags: Vec<Text>,
+    depth: Depth,
     /// Digests and tags that were asked for.
     asked: BTreeSet<Text>,
     read_at: Instant,
 }
 
 impl Stock {
-    /// Returns the artifacts as matching wants them.
-    pub(super) fn shelf(&self) -> Vec<Artifact> {
-        let kept = self.artifacts.iter();
-        kept.map(|one| Artifact {
-            digest: one.row.digest.clone(),
-            members: one.members.clone(),
-            tags: one.row.tags.clone(),
-            pushed: one.row.pushed.or(one.row.built),
-        })
-        .collect()
+    fn new(total: Option<u64>, depth: Depth) -> Self {
+        Self {
+            shelf: Vec::new(),
+            rows: Vec::new(),
+            total,
+            more_tags: Vec::new(),
+            depth,
+            asked: BTreeSet::new(),
+            read_at: Instant::now(),
+        }
+    }
+
+    fn push(&mut self, one: Kept) {
+        self.shelf.push(one.artifact());
+        self.rows.push(Some(Box::new(one.row)));
+    }
+
+    /// Returns the row of an artifact, if it is kept.
+    pub(super) fn row(&self, at: usize) -> Option<&ArtifactRow> {
+        self.rows.get(at)?.as_deref()
+    }
+
+    /// Returns the rows that are kept.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &ArtifactRow> {
+        self.rows.iter().flatten().map(|row| &**row)
+    }
+
+    /// Returns the same with further pages of the registry's list behind.
+    pub(super) fn followed_by(&self, pages: &[Kept]) -> Self {
+        let mut all = self.clone();
+        for one in pages {
+            let known = one.row.digest.as_ref().is_some_and(|own| all.has(own));
+            if !known {
+                all.push(one.clone());
+            }
+        }
+        all
+    }
+
+    fn find(&self, digest: &Digest) -> Option<usize> {
+        self.shelf.iter().position(|one| one.contains(digest))
+    }
+
+    fn tagged(&self, tag: &str) -> Option<usize> {
+        let has = |one: &Artifact| one.tags.iter().any(|own| &**own == tag);
+        self.shelf.iter().position(has)
     }
 
     fn has(&self, digest: &Digest) -> bool {
-        self.artifacts
-            .iter()
-            .any(|one| one.row.digest.as_ref() == Some(digest) || one.members.contains(digest))
+        self.find(digest).is_some()
     }
 
     fn answers(&self, wanted: &[Reference]) -> bool {
@@ -70,6 +140,18 @@ impl Stock {
             .iter()
             .flat_map(keys)
             .all(|key| self.asked.contains(&key))
+    }
+
+    /// Drops the rows that nobody asked for.
+    fn slim(&mut self) {
+        let asked = &self.asked;
+        for (one, row) in self.shelf.iter().zip(&mut self.rows) {
+            let named = one.tags.iter().any(|tag| asked.contains(tag));
+            let mut digests = one.members.iter().chain(&one.digest);
+            if !named && !digests.any(|digest| asked.contains(digest.text())) {
+                *row = None;
+            }
+        }
     }
 }
 
@@ -101,7 +183,8 @@ impl Memory {
 
     pub(super) async fn keep_report(&self, id: Text, report: Arc<Report>) {
         let mut reports = self.reports.lock().await;
-        if reports.len() >= KEPT / 4 {
+        // A report may be of megabytes; those of the image that is looked at are enough.
+        if reports.len() >= REPORTS {
             reports.clear();
         }
         reports.insert(id, report);
@@ -114,29 +197,32 @@ impl Hub {
         &self,
         session: &Session,
         (registry, repository): (&Registry, &Text),
-        wanted: &[Reference],
+        (wanted, depth): (&[Reference], Depth),
     ) -> Result<Arc<Stock>, Trouble> {
         let key = (Text::clone(&registry.host), Text::clone(repository));
         let known = self.memory.stocks.lock().await.get(&key).cloned();
+        let known = known.filter(|one| one.read_at.elapsed() < GOOD_FOR && one.depth >= depth);
         if let Some(known) = &known
-            && known.read_at.elapsed() < GOOD_FOR
             && known.answers(wanted)
         {
             return Ok(Arc::clone(known));
         }
+        let place = (registry, repository);
         let mut stock = if registry.is_harbor() {
-            let page = registry.artifacts(session, repository, 1).await?;
-            of_harbor(
-                session,
-                (registry, repository),
-                (page, wanted),
-                &self.memory,
-            )
-            .await?
+            // What is asked for besides does not make the list old.
+            let mut stock = match known {
+                Some(known) => (*known).clone(),
+                None => first_page(session, place, depth).await?,
+            };
+            add_wanted(session, place, (&mut stock, wanted), &self.memory).await?;
+            stock
         } else {
-            of_distribution(session, (registry, repository), wanted, &self.memory).await?
+            of_distribution(session, place, (wanted, depth), &self.memory).await?
         };
         stock.asked.extend(wanted.iter().flat_map(keys));
+        if stock.depth == Depth::Names {
+            stock.slim();
+        }
         let stock = Arc::new(stock);
         let mut stocks = self.memory.stocks.lock().await;
         stocks.insert(key, Arc::clone(&stock));
@@ -214,67 +300,78 @@ async fn config(
     Ok(read)
 }
 
-fn kept(read: ArtifactRead) -> Kept {
-    let platforms = read.platforms.into_iter();
-    Kept {
-        members: platforms.map(|platform| platform.digest).collect(),
-        row: read.row,
-    }
-}
-
-async fn of_harbor(
+/// Reads the newest artifacts of a repository.
+async fn first_page(
     session: &Session,
     (registry, repository): (&Registry, &Text),
-    (page, wanted): (ArtifactPage, &[Reference]),
-    memory: &Memory,
+    depth: Depth,
 ) -> Result<Stock, Trouble> {
-    let mut stock = Stock {
-        artifacts: page.artifacts.into_iter().map(kept).collect(),
-        total: page.total,
-        asked: BTreeSet::new(),
-        read_at: Instant::now(),
-    };
+    let page = registry.artifacts(session, repository, 1).await?;
+    let mut stock = Stock::new(page.total, depth);
+    for read in page.artifacts {
+        stock.push(Kept::new(read));
+    }
+    Ok(stock)
+}
+
+/// Looks up what containers run and the list does not show: older artifacts, and digests of
+/// platforms and configurations.
+async fn add_wanted(
+    session: &Session,
+    (registry, repository): (&Registry, &Text),
+    (stock, wanted): (&mut Stock, &[Reference]),
+    memory: &Memory,
+) -> Result<(), Trouble> {
+    let is_whole = stock
+        .total
+        .is_some_and(|total| total as usize <= stock.shelf.len());
     for reference in wanted {
         let tag = reference.tag_or_latest();
-        let tagged = |stock: &Stock| {
-            tag.is_some_and(|tag| {
-                stock
-                    .artifacts
-                    .iter()
-                    .any(|one| one.row.tags.iter().any(|own| &**own == tag))
-            })
-        };
-        // A tag of an old artifact is not on the first page.
-        if let Some(tag) = tag
-            && !tagged(&stock)
-            && stock
-                .total
-                .is_none_or(|total| total as usize > stock.artifacts.len())
-            && let Some(read) = registry.artifact(session, repository, tag).await?
-            && read
-                .row
-                .digest
-                .as_ref()
-                .is_none_or(|digest| !stock.has(digest))
-        {
-            stock.artifacts.push(kept(read));
+        if let Some(tag) = tag {
+            let known = stock.tagged(tag);
+            let is_lacking = match known {
+                Some(at) => stock.row(at).is_none(),
+                // A tag of an old artifact is not on the first page.
+                None => !is_whole,
+            };
+            if is_lacking && let Some(read) = registry.artifact(session, repository, tag).await? {
+                stock.take_in(known, read);
+            }
         }
         let Some(digest) = &reference.digest else {
             continue;
         };
-        if stock.has(digest) {
+        let known = stock.find(digest);
+        if known.is_some_and(|at| stock.row(at).is_some()) {
             continue;
         }
-        if let Some(read) = registry
-            .artifact(session, repository, digest.text())
-            .await?
-        {
-            stock.artifacts.push(kept(read));
-        } else if let Some(tag) = tag {
-            by_config(session, (registry, repository), (&mut stock, tag), memory).await;
+        let read = registry.artifact(session, repository, digest.text());
+        match (read.await?, known, tag) {
+            (Some(read), known, _) => stock.take_in(known, read),
+            (None, None, Some(tag)) => {
+                by_config(session, (registry, repository), (stock, tag), memory).await;
+            }
+            (None, Some(_), _) | (None, None, None) => {}
         }
     }
-    Ok(stock)
+    Ok(())
+}
+
+impl Stock {
+    /// Takes in what was asked for: anew, or in the place where its row was dropped.
+    fn take_in(&mut self, known: Option<usize>, read: ArtifactRead) {
+        let own = read.row.digest.as_ref();
+        let same = |at: &usize| {
+            let there = self.shelf.get(*at).and_then(|one| one.digest.as_ref());
+            own.is_some() && there == own
+        };
+        // Asked for by the digest of a platform, another artifact may answer.
+        let at = known.filter(same).or_else(|| self.find(own?));
+        match at.and_then(|at| self.rows.get_mut(at)) {
+            Some(row) => *row = Some(Box::new(read.row)),
+            None => self.push(Kept::new(read)),
+        }
+    }
 }
 
 /// A digest that no manifest has may be that of a configuration: those of the tag are looked up.
@@ -284,16 +381,13 @@ async fn by_config(
     (stock, tag): (&mut Stock, &str),
     memory: &Memory,
 ) {
-    let named = stock
-        .artifacts
-        .iter_mut()
-        .find(|one| one.row.tags.iter().any(|own| &**own == tag));
-    let Some(named) = named else { return };
-    let Some(digest) = named.row.digest.clone() else {
-        return;
-    };
+    let Some(at) = stock.tagged(tag) else { return };
+    let digest = stock.shelf.get(at).and_then(|one| one.digest.clone());
+    let Some(digest) = digest else { return };
     let configs = configs_of(session, (registry, repository), &digest, memory).await;
-    named.members.extend(configs.unwrap_or_default());
+    if let Some(one) = stock.shelf.get_mut(at) {
+        one.members.extend(configs.unwrap_or_default());
+    }
 }
 
 /// Returns the digests of the configurations behind a manifest, those of all platforms.
@@ -324,34 +418,27 @@ async fn configs_of(
 async fn of_distribution(
     session: &Session,
     (registry, repository): (&Registry, &Text),
-    wanted: &[Reference],
+    (wanted, depth): (&[Reference], Depth),
     memory: &Memory,
 ) -> Result<Stock, Trouble> {
     let place = (registry, &**repository);
     let tags = registry.tags(session, repository).await?;
-    let mut stock = Stock {
-        artifacts: Vec::new(),
-        total: Some(tags.len() as u64),
-        asked: BTreeSet::new(),
-        read_at: Instant::now(),
-    };
+    let mut stock = Stock::new(Some(tags.len() as u64), depth);
     let newest = tags.iter().find(|tag| !tag::is_technical(tag)).cloned();
     let wanted_tags: BTreeSet<Text> = wanted
         .iter()
         .filter_map(|one| one.tag_or_latest().map(Text::from))
         .chain(newest)
         .collect();
-    let mut found: HashMap<Digest, usize> = HashMap::new();
     for tag in &wanted_tags {
         let Some(digest) = registry.digest_of(session, repository, tag).await? else {
             if tags.contains(tag) {
-                stock.artifacts.push(unresolved(session, place, tag));
+                stock.push(unresolved(session, place, tag));
             }
             continue;
         };
-        let at = add(session, place, (&mut stock, &mut found, memory), &digest).await?;
-        if let Some(one) = at.and_then(|at| stock.artifacts.get_mut(at)) {
-            one.row.tags.push(Text::clone(tag));
+        if let Some(at) = add(session, place, (&mut stock, memory), &digest).await? {
+            stock.name(at, tag);
         }
     }
     for reference in wanted {
@@ -359,7 +446,7 @@ async fn of_distribution(
             continue;
         };
         if !stock.has(digest) {
-            let _at = add(session, place, (&mut stock, &mut found, memory), digest).await?;
+            let _at = add(session, place, (&mut stock, memory), digest).await?;
         }
         if !stock.has(digest)
             && let Some(tag) = reference.tag_or_latest()
@@ -367,17 +454,34 @@ async fn of_distribution(
             by_config(session, place, (&mut stock, tag), memory).await;
         }
     }
-    for one in &mut stock.artifacts {
-        one.row.tags.sort_by(|a, b| tag::newest_first(a, b));
+    let rest = tags.into_iter().filter(|tag| !wanted_tags.contains(tag));
+    let mut rest: Vec<Text> = rest.filter(|tag| !tag::is_technical(tag)).collect();
+    let later = rest.split_off(rest.len().min(LISTED));
+    for tag in &rest {
+        stock.push(unresolved(session, place, tag));
     }
-    let rest = tags.iter().filter(|tag| !wanted_tags.contains(*tag));
-    for tag in rest.filter(|tag| !tag::is_technical(tag)).take(LISTED) {
-        stock.artifacts.push(unresolved(session, place, tag));
-    }
+    stock.more_tags = later;
     Ok(stock)
 }
 
-fn unresolved(session: &Session, (registry, repository): (&Registry, &str), tag: &Text) -> Kept {
+impl Stock {
+    /// Adds a tag that was resolved to an artifact.
+    fn name(&mut self, at: usize, tag: &Text) {
+        let (Some(one), Some(Some(row))) = (self.shelf.get_mut(at), self.rows.get_mut(at)) else {
+            return;
+        };
+        one.tags.push(Text::clone(tag));
+        one.tags.sort_by(|a, b| tag::newest_first(a, b));
+        row.tags.clone_from(&one.tags);
+    }
+}
+
+/// Makes the row of a tag that was not looked up.
+pub(super) fn unresolved(
+    session: &Session,
+    (registry, repository): (&Registry, &str),
+    tag: &Text,
+) -> Kept {
     let reference = Reference {
         host: Text::clone(&registry.host),
         repository: repository.into(),
@@ -394,11 +498,12 @@ fn unresolved(session: &Session, (registry, repository): (&Registry, &str), tag:
 async fn add(
     session: &Session,
     place: (&Registry, &str),
-    (stock, found, memory): (&mut Stock, &mut HashMap<Digest, usize>, &Memory),
+    (stock, memory): (&mut Stock, &Memory),
     digest: &Digest,
 ) -> Result<Option<usize>, Trouble> {
-    if let Some(at) = found.get(digest) {
-        return Ok(Some(*at));
+    let is_it = |one: &Artifact| one.digest.as_ref() == Some(digest);
+    if let Some(at) = stock.shelf.iter().position(is_it) {
+        return Ok(Some(at));
     }
     let Some(read) = manifest(session, place, digest, memory).await? else {
         return Ok(None);
@@ -408,10 +513,8 @@ async fn add(
     one.row.signed = signed
         .ok()
         .map(|found| found.iter().any(Accessory::is_signature));
-    let at = stock.artifacts.len();
-    stock.artifacts.push(one);
-    found.insert(digest.clone(), at);
-    Ok(Some(at))
+    stock.push(one);
+    Ok(Some(stock.shelf.len() - 1))
 }
 
 async fn of_manifest(

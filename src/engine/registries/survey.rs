@@ -1,25 +1,23 @@
-//! The tables of images and of vulnerabilities: what runs, looked up in its registries.
+//! The table of images: what runs, looked up in its registries.
 //!
 //! Pods are watched; registries are asked when something new runs, and every half minute while the
 //! table is open.
 
 use super::directory::Directory;
 use super::fleet::{Change, Fleet};
-use super::join::{Stocks, join};
+use super::join::{Running, Stocks, join};
 use super::registry::{Registry, Trouble};
+use super::stock::Depth;
 use super::{BETWEEN_LOOKS, Sender, freshness_of, no_registry};
-use crate::domain::image::{
-    Affected, ArtifactRow, CveRow, Reference, RegistryRow, Report, cves_kind, images_kind,
-    registry_object,
-};
-use crate::domain::object::{Text, Uid};
+use crate::domain::image::{ArtifactRow, Reference, RegistryRow, Report, images_kind};
+use crate::domain::object::Text;
 use crate::domain::status::Freshness;
 use crate::engine::metrics::real;
 use crate::engine::protocol::Ticket;
 use crate::engine::session::Session;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -55,8 +53,12 @@ impl Survey {
     }
 
     pub(super) fn rows(&self) -> Vec<ArtifactRow> {
-        let fleet = (&self.fleet, &self.session.cluster);
-        join(fleet, &self.directory, &self.stocks, &self.newest)
+        let running = Running {
+            fleet: &self.fleet,
+            cluster: &self.session.cluster,
+            only: None,
+        };
+        join(&running, &self.directory, &self.stocks, self.newest.iter())
     }
 
     /// Asks the registries about everything that runs. What cannot be had this time stays as it was.
@@ -71,6 +73,11 @@ impl Survey {
         let hub = &self.session.registries;
         self.directory = hub.directory(&self.session, &hosts).await;
         let directory = Arc::clone(&self.directory);
+        // Where one image is looked at, its neighbours are shown as well.
+        let depth = match self.only {
+            Some(_) => Depth::Rows,
+            None => Depth::Names,
+        };
         let mut asked = Vec::new();
         for (key, references) in wanted {
             let Some(registry) = directory.of_host(&key.0).cloned() else {
@@ -80,7 +87,8 @@ impl Survey {
             asked.push(
                 async move {
                     let place = (&*registry, &key.1);
-                    let stock = session.registries.stock(&session, place, &references).await;
+                    let wanted = (references.as_slice(), depth);
+                    let stock = session.registries.stock(&session, place, wanted).await;
                     (key, stock)
                 }
                 .boxed(),
@@ -132,7 +140,7 @@ impl Survey {
         self.newest = newest;
     }
 
-    fn freshness(&self) -> Freshness {
+    pub(super) fn freshness(&self) -> Freshness {
         let pods = self.fleet.freshness();
         if pods != Freshness::Live {
             return pods;
@@ -168,7 +176,7 @@ async fn newest_of(session: &Session, registry: &Registry) -> Result<Vec<Artifac
 }
 
 /// Carries several requests out, a few at once.
-async fn all<T>(asked: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+pub(super) async fn all<T>(asked: Vec<BoxFuture<'_, T>>) -> Vec<T> {
     futures::stream::iter(asked)
         .buffer_unordered(AT_ONCE)
         .collect()
@@ -260,32 +268,10 @@ pub(super) async fn images(session: Arc<Session>, ticket: Ticket) {
     drop(tasks);
 }
 
-/// Serves the table of vulnerabilities in what runs.
-pub(super) async fn cves(session: Arc<Session>, ticket: Ticket) {
-    let mut sender = Sender::new(&session, ticket, cves_kind());
-    sender.freshness(Freshness::Connecting).await;
-    let (changes, mut inbox) = mpsc::channel(64);
-    let mut survey = Survey::new(&session, None);
-    let tasks = Fleet::watch(&session, &changes).await;
-    drop(changes);
-    if !begin(&mut survey, &mut inbox).await {
-        return;
-    }
-    loop {
-        survey.look().await;
-        let rows = cve_rows(&mut survey).await;
-        sender.send(rows).await;
-        sender.freshness(survey.freshness()).await;
-        let until = Instant::now() + real(&session, BETWEEN_LOOKS);
-        let (going, all) = gather(&mut survey, &mut inbox, until).await;
-        if !going {
-            break;
-        }
-        if all {
-            session.registries.forget_lists().await;
-        }
-    }
-    drop(tasks);
+/// Names the report on an artifact; another scan makes another report.
+pub(super) fn report_name(row: &ArtifactRow) -> Option<Text> {
+    let (summary, digest) = (row.scan.summary()?, row.digest.as_ref()?);
+    Some(format!("{}|{digest}|{:?}", summary.report, summary.ended).into())
 }
 
 /// Reads the report on an artifact, once for each scan.
@@ -294,105 +280,29 @@ pub(super) async fn report_on(
     registry: &Registry,
     row: &ArtifactRow,
 ) -> Result<Option<Arc<Report>>, Trouble> {
-    let (Some(summary), Some(digest)) = (row.scan.summary(), &row.digest) else {
+    let Some(name) = report_name(row) else {
         return Ok(None);
     };
     let memory = &session.registries.memory;
-    let id: Text = format!("{}|{digest}|{:?}", summary.report, summary.ended).into();
-    if let Some(known) = memory.report(&id).await {
+    if let Some(known) = memory.report(&name).await {
         return Ok(Some(known));
     }
-    let read = registry
-        .report(session, &row.repository, digest.text())
-        .await?;
-    let Ok(report) = read else { return Ok(None) };
-    let report = Arc::new(report);
-    memory.keep_report(id, Arc::clone(&report)).await;
+    let read = read_report(session, registry, row).await?;
+    let Some(report) = read.map(Arc::new) else {
+        return Ok(None);
+    };
+    memory.keep_report(name, Arc::clone(&report)).await;
     Ok(Some(report))
 }
 
-async fn cve_rows(survey: &mut Survey) -> Vec<RegistryRow> {
-    let rows = survey.rows();
-    let session = Arc::clone(&survey.session);
-    let directory = Arc::clone(&survey.directory);
-    let hit = rows.iter().filter(|row| {
-        let found = row.scan.summary().is_some_and(|summary| summary.total > 0);
-        found && !row.places.is_empty()
-    });
-    let mut asked = Vec::new();
-    for row in hit {
-        let Some(registry) = directory.of_host(&row.registry).cloned() else {
-            continue;
-        };
-        let session = Arc::clone(&session);
-        asked.push(async move { (row, report_on(&session, &registry, row).await) }.boxed());
-    }
-    let answers = all(asked).await;
-    let mut found: BTreeMap<Text, CveRow> = BTreeMap::new();
-    for (row, answer) in answers {
-        match answer {
-            Ok(Some(report)) => gather_cves(&session, (row, &report), &mut found),
-            Ok(None) => {}
-            Err(trouble) => survey.troubles.push(trouble),
-        }
-    }
-    let rows = found.into_values().map(|mut row| {
-        row.packages.sort();
-        row.packages.dedup();
-        row.images.sort();
-        row.images.dedup();
-        row.places
-            .sort_by(|a, b| (&a.pod, &a.container).cmp(&(&b.pod, &b.container)));
-        RegistryRow::Cve(Box::new(row))
-    });
-    rows.collect()
-}
-
-fn gather_cves(
+pub(super) async fn read_report(
     session: &Session,
-    (row, report): (&ArtifactRow, &Report),
-    found: &mut BTreeMap<Text, CveRow>,
-) {
-    let mut own: BTreeSet<&Text> = BTreeSet::new();
-    for one in &report.vulnerabilities {
-        let entry = found.entry(Text::clone(&one.id)).or_insert_with(|| CveRow {
-            object: registry_object(&session.cluster, cves_kind(), "", &one.id),
-            uid: Uid(Text::clone(&one.id)),
-            severity: one.severity,
-            score: None,
-            packages: Vec::new(),
-            images: Vec::new(),
-            places: Vec::new(),
-            description: Text::clone(&one.description),
-            links: one.links.clone(),
-        });
-        entry.severity = entry.severity.max(one.severity);
-        let score = one.score.map(|score| (score * 10.0).round() as u16);
-        entry.score = entry.score.max(score);
-        entry.packages.push(Affected {
-            package: Text::clone(&one.package),
-            version: Text::clone(&one.version),
-            fix: Text::clone(&one.fix),
-        });
-        // One vulnerability may be in several packages of an image.
-        if own.insert(&one.id) {
-            entry.images.push((row.object.clone(), row.title().into()));
-            entry.places.extend(row.places.iter().cloned());
-        }
-    }
-}
-
-/// Reads the vulnerabilities once, for reports.
-pub(super) async fn cves_once(session: &Arc<Session>) -> Vec<RegistryRow> {
-    let (changes, mut inbox) = mpsc::channel(64);
-    let mut survey = Survey::new(session, None);
-    let tasks = Fleet::watch(session, &changes).await;
-    drop(changes);
-    let begun = begin(&mut survey, &mut inbox).await;
-    drop(tasks);
-    if !begun {
-        return Vec::new();
-    }
-    survey.look().await;
-    cve_rows(&mut survey).await
+    registry: &Registry,
+    row: &ArtifactRow,
+) -> Result<Option<Report>, Trouble> {
+    let Some(digest) = &row.digest else {
+        return Ok(None);
+    };
+    let read = registry.report(session, &row.repository, digest.text());
+    Ok(read.await?.ok())
 }

@@ -6,6 +6,7 @@
 
 use super::directory::Directory;
 use super::registry::{Registry, Trouble};
+use super::stock::Depth;
 use super::{BETWEEN_LOOKS, Sender, freshness_of};
 use crate::api::convert::application_kind;
 use crate::api::convert::image_updater::{
@@ -410,12 +411,11 @@ impl Look<'_> {
         let stock = self
             .session
             .registries
-            .stock(self.session, place, &wanted)
+            .stock(self.session, place, (&wanted, Depth::Rows))
             .await?;
         for fact in facts {
-            let row = stock.artifacts.iter().map(|kept| &kept.row);
-            let mut row = row.filter(|row| row.tags.contains(&fact.name));
-            if let Some(row) = row.next() {
+            let mut rows = stock.rows();
+            if let Some(row) = rows.find(|row| row.tags.contains(&fact.name)) {
                 fact.built = row.built.or(row.pushed);
                 fact.digest = row.digest.as_ref().map(|digest| Text::clone(digest.text()));
                 fact.platforms.clone_from(&row.platforms);

@@ -1,7 +1,7 @@
 //! Why an image, a robot account, a project or a registry is as it is.
 
 use super::detail::once;
-use super::lists::rows_once;
+use super::lists::{named_only, rows_once};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::image::{
     CveRow, ProjectRow, RegistryHealth, RegistryRow, RobotRow, image_of, why_image,
@@ -27,6 +27,7 @@ pub(in crate::engine) async fn why(
         let own = row.object();
         own.name == object.name && (object.namespace.is_none() || own.namespace == object.namespace)
     });
+    let found = found.or_else(|| named_only(session, object));
     match found.ok_or_else(|| unknown(object))? {
         RegistryRow::Robot(row) => Ok(of_robot(&row)),
         RegistryRow::Project(row) => Ok(of_project(&row)),

@@ -382,33 +382,29 @@ fn draw_place(canvas: &mut Canvas<'_>, row: Rect, place: &Place) {
     } else {
         states.join(", ")
     };
-    let wide = row.width >= 100;
-    let widths = match row.width {
-        150.. => [24, 34, 44, 16],
-        100.. => [20, 28, 30, 12],
-        _ => [18, 26, 18, 0],
-    };
-    let namespaced = place.pod.namespace.as_deref().unwrap_or_default();
-    let pod = if wide {
-        place.pod.path()
-    } else {
-        namespaced.to_owned()
-    };
-    cells(
-        canvas,
-        row,
-        &[
-            (app, widths[0], Role::Text),
-            (&workload, widths[1], Role::Text),
-            (&pod, widths[2], Role::Muted),
-            (&place.container, widths[3], Role::Muted),
-            (
-                &says,
-                80,
-                if trouble { Role::Degraded } else { Role::Muted },
-            ),
+    let namespace = place.pod.namespace.as_deref().unwrap_or_default();
+    // The Pod is always there: without it, two replicas are the same row. Its name tells of what
+    // keeps it, where there is no room to say that as well.
+    let (pod, app) = ((&*place.pod.name, Role::Text), (app, Role::Text));
+    let (namespace, container) = ((namespace, Role::Muted), (&*place.container, Role::Muted));
+    let workload = (&*workload, Role::Text);
+    let shown: &[((&str, Role), u16)] = match row.width {
+        150.. => &[
+            (app, 24),
+            (workload, 32),
+            (pod, 38),
+            (namespace, 18),
+            (container, 14),
         ],
-    );
+        100.. => &[(pod, 36), (app, 20), (namespace, 18), (container, 12)],
+        _ => &[(pod, 34), (app, 20)],
+    };
+    let says_role = if trouble { Role::Degraded } else { Role::Muted };
+    let shown = shown
+        .iter()
+        .map(|((text, role), width)| (*text, *width, *role));
+    let all: Vec<(&str, u16, Role)> = shown.chain([(&*says, 80, says_role)]).collect();
+    cells(canvas, row, &all);
 }
 
 fn draw_vulnerability(canvas: &mut Canvas<'_>, row: Rect, (one, mended): (&Vulnerability, bool)) {

@@ -28,7 +28,7 @@ pub(super) fn draw(
 ) -> Visible {
     let view = &screen.view;
     let boxed = Boxed {
-        title: title(view, state),
+        title: title(screen, state),
         corner: corner(view, state),
         ..Boxed::default()
     };
@@ -75,16 +75,19 @@ fn freshness<'s>(view: &TableView, state: &'s State) -> Option<&'s Freshness> {
     }
 }
 
-fn title(view: &TableView, state: &State) -> Vec<Span<'static>> {
+fn title(screen: &TableScreen, state: &State) -> Vec<Span<'static>> {
+    let view = &screen.view;
     let scope = match state.link.namespace() {
         Some(namespace) => namespace.to_string(),
         None => "all".to_owned(),
     };
     let shown = view.visible().len();
-    let count = if shown == view.total() {
+    // What is read page by page may have more than has come.
+    let all = view.total().max(screen.extent.unwrap_or_default());
+    let count = if shown == all {
         format!("[{shown}]")
     } else {
-        format!("[{shown} of {}]", view.total())
+        format!("[{shown} of {all}]")
     };
     let mut spans = vec![
         span(Role::Title, format!(" {}", heading(view))),
