@@ -435,7 +435,8 @@ mod tests {
                 &ids.iter()
                     .map(|id| cve(id, "high", Some("2")))
                     .collect::<Vec<_>>(),
-            ),
+            )
+            .into(),
             sbom: String::new(),
             scan_all: None,
         };
