@@ -12,7 +12,7 @@ mod section;
 
 pub use file::{Problem, parse};
 
-use crate::domain::servers::{GitHubOptions, MetricsOptions, RegistryOptions};
+use crate::domain::servers::{GitHubOptions, GitOptions, MetricsOptions, RegistryOptions};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -86,6 +86,8 @@ pub struct Config {
     pub metrics: Vec<MetricsOptions>,
     /// Registries, with how to log in.
     pub registries: Vec<RegistryOptions>,
+    /// Git servers, with how to log in.
+    pub git: Vec<GitOptions>,
     /// Where runs of GitHub Actions are read.
     pub github: Vec<GitHubOptions>,
     /// The file that was read, when there is one.
@@ -200,6 +202,7 @@ impl Default for Config {
             kubeconfig: Setting::default(None),
             metrics: Vec::new(),
             registries: Vec::new(),
+            git: Vec::new(),
             github: Vec::new(),
             file: None,
         }
@@ -216,6 +219,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> (Config, Vec<Problem>) 
                 problems = file::apply(&mut config, &path, &text);
                 config.metrics = metrics::read(&path, &text, environment, &mut problems);
                 config.registries = registries::read(&path, &text, environment, &mut problems);
+                config.git = registries::read_git(&path, &text, environment, &mut problems);
                 config.github = github::read(&path, &text, environment, &mut problems);
             }
             Err(error) if given(flags, environment) => {
@@ -340,7 +344,16 @@ impl Config {
         ]
         .into_iter()
         .chain(self.metrics.iter().map(|one| self.metrics_row(one)))
-        .chain(self.registries.iter().map(|one| self.registry_row(one)))
+        .chain(
+            self.registries
+                .iter()
+                .map(|one| self.server_row("registry", one)),
+        )
+        .chain(
+            self.git
+                .iter()
+                .map(|one| self.server_row("git", &one.server)),
+        )
         .chain(self.github.iter().map(|one| self.github_row(one)))
         .collect()
     }
@@ -364,17 +377,13 @@ impl Config {
     }
 
     /// Secrets are not shown, and neither is what prints them.
-    fn registry_row(&self, one: &RegistryOptions) -> [String; 3] {
+    fn server_row(&self, list: &str, one: &RegistryOptions) -> [String; 3] {
         let address = one.address.as_deref();
         let address = address.map(crate::domain::servers::without_user);
         let words = [one.host.clone(), address, one.login.username.clone()];
         let words: Vec<String> = words.into_iter().flatten().collect();
         let origin = self.file.as_deref().map(shown).unwrap_or_default();
-        [
-            format!("registry {}", one.context),
-            words.join(", "),
-            origin,
-        ]
+        [format!("{list} {}", one.context), words.join(", "), origin]
     }
 
     /// The token is not shown, only whether there is one.

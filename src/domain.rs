@@ -17,6 +17,7 @@ pub mod globs;
 pub mod graph;
 pub mod health;
 pub mod image;
+pub mod image_edit;
 pub mod image_update;
 pub mod intent;
 pub mod kind;

@@ -10,6 +10,7 @@ mod discovery;
 mod facts;
 mod fault;
 mod fetch;
+mod git;
 mod github;
 pub mod live;
 mod logs;
@@ -30,7 +31,7 @@ mod transport;
 mod tree;
 mod watch;
 
-use crate::domain::servers::{GitHubOptions, MetricsOptions, RegistryOptions};
+use crate::domain::servers::{GitHubOptions, GitOptions, MetricsOptions, RegistryOptions};
 use platform::Platform;
 use protocol::{Request, Update};
 use std::sync::Arc;
@@ -51,6 +52,8 @@ pub struct EngineOptions {
     pub metrics: Vec<MetricsOptions>,
     /// Registries, with their accounts; a Harbor in the cluster is discovered.
     pub registries: Vec<RegistryOptions>,
+    /// Git servers that commits are pushed to; Argo CD's own Secrets serve where none is named.
+    pub git: Vec<GitOptions>,
     /// Where runs of GitHub Actions are read; discovered in the cluster when nothing is named.
     pub github: Vec<GitHubOptions>,
 }
@@ -64,6 +67,7 @@ impl Default for EngineOptions {
             argocd_token: None,
             metrics: Vec::new(),
             registries: Vec::new(),
+            git: Vec::new(),
             github: Vec::new(),
         }
     }

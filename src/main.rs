@@ -192,6 +192,7 @@ impl Setup {
             argocd_token: self.environment.get("ARGOCD_AUTH_TOKEN").map(String::from),
             metrics: self.config.metrics.clone(),
             registries: self.config.registries.clone(),
+            git: self.config.git.clone(),
             github: self.config.github.clone(),
         }
     }

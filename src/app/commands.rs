@@ -200,7 +200,7 @@ commands! {
     Tag, "tag", "Tag, or move a tag here", Images, [];
     Untag, "untag", "Take a tag away", Images, [];
     CopyImage, "copy-image", "Copy by digest to another repository", Images, [];
-    DeployImage, "deploy-image", "Set this image, or the newest, on the Rollouts that run it", Images, [];
+    DeployImage, "deploy-image", "Set this image, or the newest, on the workloads that run it", Images, [];
     OverrideImage, "override-image", "Set this image, or the newest, in the Applications that run it", Images, [];
     CreateRobot, "create-robot", "Create a robot account", Images, [];
     RefreshRobot, "refresh-robot", "Give a robot account a new secret", Images, [];

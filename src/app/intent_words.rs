@@ -115,7 +115,7 @@ pub const INTENT_WORDS: &[IntentWord] = &[
     word(
         "set-image",
         false,
-        &["container", "image"],
+        &["container", "image", "route"],
         "set-image shop/api container=app image=registry.example.com/shop/api:1.4",
     ),
     word(
@@ -367,7 +367,8 @@ fn parse_target(
         }
     };
     let of_run = runs::is_shared(intent.word, &kind);
-    if is_for_rollouts(intent.word) && kind != rollouts() && !of_run {
+    let sets_image = intent.word == "set-image" && rollouts::takes_image(&kind);
+    if is_for_rollouts(intent.word) && kind != rollouts() && !of_run && !sets_image {
         let sentence = format!("`{}` is for Rollouts, not for {kind}", intent.word);
         return Err(WordsProblem::new(sentence, Some(example(intent))));
     }

@@ -189,6 +189,8 @@ pub(super) struct Tickets {
     pub(super) edits: HashMap<Ticket, (ObjectRef, Option<Uid>)>,
     /// Templates on their way to a dialog, with the life that was chosen.
     pub(super) templates: HashMap<Ticket, Option<Uid>>,
+    /// Plans for an image, for the dialog that was asked for last.
+    pub(super) plans: Option<Ticket>,
     /// Edited manifests that the server is checking.
     pub(super) checks: HashMap<IntentId, Intent>,
 }

@@ -21,6 +21,7 @@ mod prompt;
 mod rollouts;
 mod run;
 mod runs;
+mod set_image;
 mod subject;
 
 pub use navigate::kind_named;

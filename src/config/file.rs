@@ -50,6 +50,7 @@ const NAMES: &[&str] = &[
     "log-file",
     "metrics",
     "registry",
+    "git",
     "github",
 ];
 
@@ -59,6 +60,7 @@ pub fn parse(path: &Path, text: &str) -> Vec<Problem> {
     let environment = super::Environment::default();
     let _servers = super::metrics::read(path, text, &environment, &mut problems);
     let _registries = super::registries::read(path, text, &environment, &mut problems);
+    let _git = super::registries::read_git(path, text, &environment, &mut problems);
     let _github = super::github::read(path, text, &environment, &mut problems);
     problems
 }
@@ -120,7 +122,7 @@ fn apply_one(
             origin,
         ),
         // Read as a whole by their own modules.
-        "metrics" | "registry" | "github" => {}
+        "metrics" | "registry" | "git" | "github" => {}
         _ => {
             let hint = nearest(name, NAMES.iter().copied())
                 .map(|near| format!("; did you mean `{near}`?"))

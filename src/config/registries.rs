@@ -1,4 +1,5 @@
-//! `[[registry]]` of `config.toml`: registries by context, and how to log in there.
+//! `[[registry]]` and `[[git]]` of `config.toml`: registries and git servers by context, and how to
+//! log in there.
 //!
 //! Secrets are named, never written: a variable, a file, a command or a Kubernetes Secret. What a
 //! command prints is asked for when it is needed and kept in memory only.
@@ -6,10 +7,35 @@
 use super::section::Reader;
 use super::{Environment, Problem};
 use crate::domain::nearest::nearest;
-use crate::domain::servers::{RegistryKind, RegistryOptions};
+use crate::domain::servers::{GitOptions, RegistryKind, RegistryOptions};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
+/// One of the lists.
+struct List {
+    name: &'static str,
+    settings: &'static [&'static str],
+}
+
+const GIT: List = List {
+    name: "git",
+    settings: &[
+        "context",
+        "host",
+        "url",
+        "username",
+        "password-env",
+        "password-file",
+        "password-command",
+        "secret",
+        "certificate-authority",
+        "author",
+    ],
+};
+const REGISTRIES: List = List {
+    name: "registry",
+    settings: NAMES,
+};
 const NAMES: &[&str] = &[
     "context",
     "host",
@@ -30,17 +56,68 @@ pub(super) fn read(
     environment: &Environment,
     problems: &mut Vec<Problem>,
 ) -> Vec<RegistryOptions> {
+    each(
+        &REGISTRIES,
+        (path, text),
+        environment,
+        problems,
+        |reader, table| RegistryOptions {
+            kind: kind(reader, table),
+            ..options(reader, table, &REGISTRIES)
+        },
+    )
+}
+
+/// Reads every `[[git]]`; mistakes are added to `problems`.
+pub(super) fn read_git(
+    path: &Path,
+    text: &str,
+    environment: &Environment,
+    problems: &mut Vec<Problem>,
+) -> Vec<GitOptions> {
+    each(
+        &GIT,
+        (path, text),
+        environment,
+        problems,
+        |reader, table| {
+            let server = options(reader, table, &GIT);
+            if server.host.is_none() && server.address.is_some() {
+                let sentence = "it needs `host`: that of the sources' URLs";
+                reader.wrong.push(String::from(sentence));
+            }
+            let author = reader.text(table, "author");
+            if author
+                .as_deref()
+                .is_some_and(|one| !(one.contains(" <") && one.ends_with('>')))
+            {
+                let sentence = "`author` is written as `Name <address>`";
+                reader.wrong.push(String::from(sentence));
+            }
+            GitOptions { server, author }
+        },
+    )
+}
+
+/// Reads every table of a list.
+fn each<T>(
+    list: &List,
+    (path, text): (&Path, &str),
+    environment: &Environment,
+    problems: &mut Vec<Problem>,
+    one: impl Fn(&mut Reader<'_>, &Table) -> T,
+) -> Vec<T> {
     // A file that is no TOML was reported already.
     let Ok(table) = text.parse::<Table>() else {
         return Vec::new();
     };
-    let Some(registries) = table.get("registry") else {
+    let Some(items) = table.get(list.name) else {
         return Vec::new();
     };
     let lines: Vec<usize> = text
         .lines()
         .enumerate()
-        .filter(|(_, line)| line.trim() == "[[registry]]")
+        .filter(|(_, line)| line.trim() == format!("[[{}]]", list.name))
         .map(|(at, _)| at + 1)
         .collect();
     let problem = |line: usize, sentence: String| Problem {
@@ -48,8 +125,8 @@ pub(super) fn read(
         line,
         sentence,
     };
-    let Some(items) = registries.as_array() else {
-        let sentence = String::from("`registry` is a list: write `[[registry]]`");
+    let Some(items) = items.as_array() else {
+        let sentence = format!("`{0}` is a list: write `[[{0}]]`", list.name);
         problems.push(problem(0, sentence));
         return Vec::new();
     };
@@ -61,7 +138,7 @@ pub(super) fn read(
             wrong: Vec::new(),
         };
         if let Some(item) = item.as_table() {
-            read.push(options(&mut reader, item));
+            read.push(one(&mut reader, item));
         }
         let wrong = reader.wrong.into_iter();
         problems.extend(wrong.map(|sentence| problem(line, sentence)));
@@ -69,13 +146,14 @@ pub(super) fn read(
     read
 }
 
-fn options(reader: &mut Reader<'_>, table: &Table) -> RegistryOptions {
+fn options(reader: &mut Reader<'_>, table: &Table, list: &List) -> RegistryOptions {
     for name in table.keys() {
-        if !NAMES.contains(&name.as_str()) {
-            let near = nearest(name, NAMES.iter().copied());
+        if !list.settings.contains(&name.as_str()) {
+            let near = nearest(name, list.settings.iter().copied());
             let hint = near.map(|near| format!("; did you mean `{near}`?"));
             reader.wrong.push(format!(
-                "`{name}` is not a setting of `[[registry]]`{}",
+                "`{name}` is not a setting of `[[{}]]`{}",
+                list.name,
                 hint.unwrap_or_default()
             ));
         }
@@ -86,7 +164,6 @@ fn options(reader: &mut Reader<'_>, table: &Table) -> RegistryOptions {
             .unwrap_or_else(|| String::from("*")),
         host: reader.text(table, "host").map(|host| host.to_lowercase()),
         address: reader.address(table, "url"),
-        kind: kind(reader, table),
         command: command(reader, table),
         secret: secret(reader, table),
         ..RegistryOptions::default()
@@ -159,6 +236,30 @@ fn secret(reader: &mut Reader<'_>, table: &Table) -> Option<String> {
 mod tests {
     use super::*;
     use crate::domain::servers::Secret;
+
+    #[test]
+    fn git_servers_are_read_like_registries() {
+        let text = "[[git]]\nhost = 'github.com'\nurl = 'https://github.com'\n\
+            username = 'bot'\npassword-env = 'TOKEN'\nauthor = 'Bot <bot@example.com>'\n\
+            [[git]]\nurl = 'https://git.example.com'\nauthor = 'me'\nkind = 'x'\n";
+        let environment = Environment::of(&[("TOKEN", "s3cret")]);
+        let mut problems = Vec::new();
+
+        let read = read_git(Path::new("c.toml"), text, &environment, &mut problems);
+
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[0].server.host.as_deref(), Some("github.com"));
+        assert_eq!(read[0].author.as_deref(), Some("Bot <bot@example.com>"));
+        let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "c.toml:7: `kind` is not a setting of `[[git]]`",
+                "c.toml:7: it needs `host`: that of the sources' URLs",
+                "c.toml:7: `author` is written as `Name <address>`",
+            ]
+        );
+    }
 
     #[test]
     fn registries_are_read_and_every_mistake_is_told() {

@@ -4,6 +4,7 @@
 
 mod detail;
 mod matching;
+mod plan;
 mod reference;
 mod rows;
 mod scan;
@@ -13,6 +14,7 @@ mod why;
 
 pub use detail::{Accessory, ArtifactDetail, HistoryStep, Platform, ReportState};
 pub use matching::{Artifact, ImageState, Running, Shelf, Standing, content_states, judge};
+pub use plan::{ChangedLine, CommitPlan, FileChange, ImagePlan, NoCommit, short_commit};
 pub use reference::{DOCKER_HUB, Digest, ImageId, Reference, is_tag};
 pub use rows::{
     Affected, ArtifactRow, Component, CveRow, Flavour, IMAGES_GROUP, Permission, Place, ProjectRow,

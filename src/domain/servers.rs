@@ -1,4 +1,4 @@
-//! Where metrics servers, registries and GitHub are, when discovery is not to decide, and how to
+//! Where metrics servers, registries, git servers and GitHub are, when discovery is not to decide, and how to
 //! log in there.
 
 use std::fmt;
@@ -92,6 +92,15 @@ pub struct RegistryOptions {
     pub command: Option<Vec<String>>,
     /// `NAMESPACE/NAME` of a Secret with the account.
     pub secret: Option<String>,
+}
+
+/// How the repositories of a git server are written to in some contexts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GitOptions {
+    /// Host, way and account; `host` is that of the sources' URLs, and `*` stands for any text.
+    pub server: RegistryOptions,
+    /// `Name <address>` of the commits; the user of the context when absent.
+    pub author: Option<String>,
 }
 
 /// Returns an address to show: without the user and the password in it.

@@ -5,6 +5,7 @@
 //! checked again and the request is made anew, a few times. Read-only mode ends here.
 
 mod application;
+mod commit;
 mod observe;
 mod plan;
 mod registry;

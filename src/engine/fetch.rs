@@ -76,6 +76,17 @@ pub(super) async fn answer(session: &Arc<Session>, what: Fetch) -> Result<Answer
         Fetch::Dashboard { json } => dashboard(&json),
         Fetch::GitHub => super::github::standing(session).await,
         Fetch::Template { object } => template(session, &object).await,
+        Fetch::ImagePlans {
+            objects,
+            container,
+            image,
+        } => {
+            let mut plans = Vec::new();
+            for object in &objects {
+                plans.push(super::git::plan(session, object, (&container, &image)).await?);
+            }
+            Ok(Answer::ImagePlans(plans))
+        }
         // The platform answers this one without a connection.
         Fetch::Contexts => Ok(Answer::Contexts(vec![session.context.clone()])),
     }

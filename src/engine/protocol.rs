@@ -11,7 +11,7 @@ use crate::domain::dashboard::Dashboard;
 use crate::domain::event_flow::EventFlow;
 use crate::domain::finding::Finding;
 use crate::domain::graph::ResourceTree;
-use crate::domain::image::ArtifactDetail;
+use crate::domain::image::{ArtifactDetail, ImagePlan};
 use crate::domain::intent::{Intent, IntentId, Stage};
 use crate::domain::metric::{Board, QueryAnswer, QueryError, RangeWish};
 use crate::domain::object::{Cluster, GroupKind, ObjectRef, Text};
@@ -165,6 +165,13 @@ pub enum Fetch {
     GitHub,
     /// What has to be given to make a run from a template, a Pipeline or a schedule.
     Template { object: ObjectRef },
+    /// How an image can be set on objects: by which commit, or by a patch. Nothing is changed.
+    ImagePlans {
+        objects: Vec<ObjectRef>,
+        /// `*`: every one.
+        container: Text,
+        image: Text,
+    },
 }
 
 /// What the engine reports.
@@ -347,6 +354,7 @@ pub enum Answer {
     Values(Vec<Text>),
     Dashboards(Vec<Dashboard>),
     Template(Box<RunTemplate>),
+    ImagePlans(Vec<ImagePlan>),
 }
 
 /// One Kubernetes event.

@@ -21,10 +21,12 @@ mod survey;
 mod updates;
 mod why;
 
+pub(super) use account::{Account, configured};
 pub(super) use describe::describe;
 pub(super) use detail::run as image;
 pub(super) use harbor::{repository_path, split};
 pub(super) use registry::{Registry, Trouble};
+pub(super) use route::{Asked, Reply, Route, UNTRUSTED};
 pub(super) use why::why;
 
 use super::protocol::{Delta, Rows, SourceName, Ticket, Update};

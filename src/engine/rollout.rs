@@ -6,7 +6,7 @@
 //! server can be asked. A picture goes out at most five times a second, and only when it changed.
 
 mod build;
-mod keeper;
+pub(in crate::engine) mod keeper;
 mod share;
 
 use super::metrics;
@@ -405,10 +405,4 @@ pub(super) async fn analysis(session: Arc<Session>, ticket: Ticket, object: Obje
     Watcher::new(session, target, projection, outlet)
         .run()
         .await;
-}
-
-/// Reads which Application tracks a live Rollout.
-pub(super) async fn keeper_of_rollout(session: &Session, live: &Value) -> Option<Keeper> {
-    let row = rollout(live, &session.cluster, None);
-    keeper::once(session, &row.application?).await
 }

@@ -15,6 +15,7 @@ mod monitoring;
 mod objects;
 mod parts;
 mod registry;
+mod repositories;
 mod rule_files;
 mod seed;
 mod story;
@@ -31,7 +32,7 @@ use super::git::{GitError, GitServer};
 use super::harbor::Harbor;
 use super::network::Network;
 use super::rng::Seed;
-use super::scenario::Scenario;
+use super::scenario::{Component, Scenario};
 use super::webhook;
 use crate::domain::clock::Clock as _;
 use chrono::{DateTime, Utc};
@@ -174,6 +175,9 @@ impl Simulation {
         };
         let parts = parts::start(&ground, root_ca.unwrap_or_default()).await?;
         objects::create_all(&admin, &options.scenario.manifests).await?;
+        if ground.starts(Component::ArgoCd) {
+            repositories::start(&ground).await?;
+        }
         fleet::create(&admin, options.apps, options.seed).await?;
 
         let receiver = bring_events(&options, &server, &git, &stop);

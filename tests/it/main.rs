@@ -29,6 +29,7 @@ mod engine_platforms;
 mod engine_registries;
 mod engine_rollouts;
 mod engine_runs;
+mod engine_set_image;
 mod health_oracle;
 mod licences;
 mod oracles;

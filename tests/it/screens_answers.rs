@@ -7,10 +7,12 @@ use tiphys::domain::application::{Application, ApplicationDetail, HistoryEntry, 
 use tiphys::domain::finding::{Finding, Severity};
 use tiphys::domain::graph::{ResourceTree, TreeNode};
 use tiphys::domain::health::Verdict;
+use tiphys::domain::image::{ChangedLine, CommitPlan, FileChange, ImagePlan};
 use tiphys::domain::kind::ARGO;
 use tiphys::domain::object::{GroupKind, ObjectRef, Text, Uid};
 use tiphys::domain::pipeline::cron::cron_kind;
 use tiphys::domain::pipeline::runs_kind;
+use tiphys::domain::rollout::Keeper;
 use tiphys::domain::rows::{Column, Delta, ObjectRow, Rows};
 use tiphys::domain::status::{Health, SyncStatus};
 use tiphys::engine::protocol::{
@@ -128,10 +130,57 @@ pub(crate) fn answer(what: &Fetch) -> Result<Answer, Finding> {
             lines: lines("github/api answers"),
         }),
         Fetch::Template { object } => Ok(Answer::Template(Box::new(runs::template(object)))),
+        Fetch::ImagePlans {
+            objects,
+            container,
+            image,
+        } => {
+            let plans = objects.iter().map(|object| plan(object, container, image));
+            Ok(Answer::ImagePlans(plans.collect()))
+        }
         Fetch::Query { .. }
         | Fetch::Values { .. }
         | Fetch::Dashboards { .. }
         | Fetch::Dashboard { .. } => Ok(Answer::Dashboards(delivery::dashboards())),
+    }
+}
+
+/// A commit to the repository of the Application that manages an object.
+pub(crate) fn plan(object: &ObjectRef, container: &Text, image: &Text) -> ImagePlan {
+    let application = ObjectRef {
+        kind: GroupKind::new("argoproj.io", "Application"),
+        namespace: Some("argocd".into()),
+        name: "demo-app-dev".into(),
+        ..object.clone()
+    };
+    let tag = image.rsplit(':').next().unwrap_or_default();
+    let line = |comes: bool, tag: &str| ChangedLine {
+        number: 12,
+        comes,
+        text: format!("    newTag: {tag} # by the release train").into(),
+    };
+    ImagePlan {
+        object: object.clone(),
+        uid: None,
+        container: Text::clone(container),
+        image: Text::clone(image),
+        commit: Ok(CommitPlan {
+            application: application.clone(),
+            repository: "https://git.example.com/platform/demo-app.git".into(),
+            branch: "main".into(),
+            head: "3f2a91c0c1d2e3f4a5b60718293a4b5c6d7e8f90".into(),
+            account: "cockpit".into(),
+            changes: vec![FileChange {
+                path: "overlays/dev/kustomization.yaml".into(),
+                lines: vec![line(false, "2.5.0"), line(true, tag)],
+            }],
+            auto_sync: true,
+        }),
+        keeper: Some(Keeper {
+            application,
+            auto_sync: true,
+            self_heal: true,
+        }),
     }
 }
 

@@ -264,7 +264,7 @@ async fn a_branch_of_its_own_is_pushed_and_refusals_are_said() {
     let (text, _, _) = bed.file("main", "overlays/dev/kustomization.yaml");
     assert!(text.contains("newTag: 1.4.0"), "{text}");
 
-    let expired = RegistryFault::ExpireRobot("robot$kubelet".to_owned());
+    let expired = RegistryFault::ExpireRobot("robot$updater".to_owned());
     bed.0
         .harbor()
         .expect("a registry")
@@ -284,5 +284,40 @@ async fn a_branch_of_its_own_is_pushed_and_refusals_are_said() {
         condition(&updater, "Ready")["reason"],
         "ReconcileCompletedWithErrors"
     );
+    bed.0.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_done_here_is_said_and_nothing_is_written() {
+    let mut scenario = newsletter();
+    with(&mut scenario, |spec| {
+        *spec = json!({
+            "writeBackConfig": {"method": "git", "gitConfig": {"branch": "main",
+                "pullRequest": {"github": {}}}},
+            "applicationRefs": [
+                {"namePattern": "newsletter-dev",
+                 "images": [{"alias": "newsletter", "imageName": IMAGE}]},
+                {"namePattern": "newsletter-next",
+                 "imagesVerification": {"cosignKey": {"secretName": "cosign", "key": "cosign.pub"}},
+                 "images": [{"alias": "newsletter", "imageName": IMAGE}]},
+            ],
+        });
+    });
+    let bed = Bed::start(scenario).await;
+    let commits = bed.commits();
+
+    bed.until("both are said", 180, async || {
+        let updater = bed.updater().await;
+        let error = condition(&updater, "Error");
+        let said = error["message"].as_str().unwrap_or_default();
+        error["status"] == "True"
+            && said.contains("newsletter-dev: ")
+            && said.contains("`pullRequest`")
+            && said.contains("newsletter-next: ")
+            && said.contains("`imagesVerification`")
+    })
+    .await;
+
+    assert_eq!(bed.commits(), commits);
     bed.0.shutdown().await;
 }

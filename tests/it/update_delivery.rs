@@ -166,8 +166,16 @@ fn set_image_starts_from_the_present_one() {
     cockpit.type_text("1");
     cockpit.press("tab tab enter");
 
-    let [intent] = cockpit.intents().try_into().expect("one intent");
     let image = "registry.example.com/shop/demo-app:2.5.1";
+    let asked = cockpit.asked();
+    let [Request::Fetch { ticket, what }] = asked.as_slice() else {
+        panic!("git is asked first");
+    };
+    let (ticket, answer) = (*ticket, crate::screens_answers::answer(what));
+    cockpit.report(Update::Fetched { ticket, answer });
+    cockpit.press("up right tab tab enter");
+
+    let [intent] = cockpit.intents().try_into().expect("one intent");
     let container = "app".into();
     assert_eq!(
         intent.verb,

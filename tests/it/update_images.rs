@@ -1,18 +1,20 @@
 //! Images, registries and robot accounts by key: what is asked, what is refused, what is forgotten.
 
 use crate::cockpit::{Cockpit, cluster};
+use crate::screens_answers::answer;
 use crate::screens_images_data::rows_of;
 use tiphys::app::effect::Effect;
 use tiphys::app::overlays::Overlay;
 use tiphys::app::screens::Screen;
 use tiphys::domain::image::{
-    ArtifactRow, ImageVerb, Reference, RegistryRow, images_kind, repository_of, robots_kind,
+    ArtifactRow, ImageVerb, NoCommit, Reference, RegistryRow, images_kind, repository_of,
+    robots_kind,
 };
 use tiphys::domain::intent::{IntentId, Verb};
 use tiphys::domain::object::GroupKind;
 use tiphys::domain::rows::{Delta, Rows};
 use tiphys::domain::servers::Secret;
-use tiphys::engine::protocol::{Request, Topic, Update};
+use tiphys::engine::protocol::{Answer, Request, Topic, Update};
 
 /// The fixtures' rows as those of the connected cluster.
 fn here(mut row: RegistryRow) -> RegistryRow {
@@ -53,6 +55,111 @@ fn open(command: &str, kind: &GroupKind) -> Cockpit {
     cockpit
 }
 
+/// Answers what was fetched last.
+fn answered(cockpit: &mut Cockpit) {
+    let requests = cockpit.asked().into_iter();
+    let mut fetches = requests.filter_map(|request| match request {
+        Request::Fetch { ticket, what } => Some((*ticket, answer(what))),
+        _ => None,
+    });
+    let (ticket, answer) = fetches.next_back().expect("something was fetched");
+    drop(fetches);
+    cockpit.report(Update::Fetched { ticket, answer });
+}
+
+#[test]
+fn an_image_is_committed_with_the_lines_that_change() {
+    let mut cockpit = open("images", &images_kind());
+
+    cockpit.press("j j u");
+    answered(&mut cockpit);
+    let dialog = cockpit.dialog();
+    let change = dialog.changes.first().expect("a file");
+    assert_eq!(&*change.path, "overlays/dev/kustomization.yaml");
+    let preview = dialog.preview.join(" ");
+    assert!(
+        preview.contains("`cockpit` pushes a commit to `main`"),
+        "{preview}"
+    );
+    assert!(
+        preview.contains("Auto-sync of `argocd/demo-app-dev`"),
+        "{preview}"
+    );
+    cockpit.press("right enter");
+
+    let Verb::Image(ImageVerb::Commit {
+        image, or_patch, ..
+    }) = asked(&cockpit)
+    else {
+        panic!("{:?}", asked(&cockpit));
+    };
+    assert_eq!(&*image, "registry.tiphys.local/shop/demo-app:2.4.0");
+    assert!(!or_patch, "what was shown is what is asked");
+}
+
+#[test]
+fn without_a_commit_the_dialog_says_why_and_offers_the_patch() {
+    let mut cockpit = open("images", &images_kind());
+    cockpit.press("j j i");
+    let ticket = cockpit.last_fetch();
+    let Some(Request::Fetch { what, .. }) = cockpit.asked().last().copied() else {
+        panic!("something is fetched");
+    };
+    let Ok(Answer::ImagePlans(mut plans)) = answer(what) else {
+        panic!("plans");
+    };
+    for plan in &mut plans {
+        plan.commit = Err(NoCommit::new(
+            "its source is a Helm chart",
+            "commit it to its values",
+        ));
+    }
+    let answer = Ok(Answer::ImagePlans(plans));
+    cockpit.report(Update::Fetched { ticket, answer });
+
+    let preview = cockpit.dialog().preview.join(" ");
+    assert!(
+        preview.contains("No commit is possible: its source is a Helm chart."),
+        "{preview}"
+    );
+    assert!(
+        preview.contains("For a commit: commit it to its values."),
+        "{preview}"
+    );
+    assert!(
+        preview.contains("self-heal of `argocd/demo-app-dev` will revert it"),
+        "{preview}"
+    );
+    assert!(
+        cockpit.dialog().fields.is_empty(),
+        "there is one route only"
+    );
+    cockpit.press("right enter");
+    assert!(matches!(asked(&cockpit), Verb::SetImage { .. }));
+}
+
+#[test]
+fn an_intent_in_words_takes_the_route_it_names() {
+    let line = "set-image deploy/shop-prod/api image=r.io/shop/api:2";
+    let mut cockpit = open("images", &images_kind());
+    cockpit.command(line);
+    assert!(cockpit.state.overlay.is_none(), "git is asked first");
+    answered(&mut cockpit);
+    assert_eq!(cockpit.dialog().changes.len(), 1);
+    cockpit.press("esc");
+
+    cockpit.command(&format!("{line} route=patch"));
+    cockpit.press("right enter");
+    assert!(matches!(asked(&cockpit), Verb::SetImage { .. }));
+
+    cockpit.command("set-image app/argocd/api image=r.io/shop/api:2 route=patch");
+    cockpit.press("right enter");
+    assert!(matches!(
+        asked(&cockpit),
+        Verb::Image(ImageVerb::Override { .. })
+    ));
+}
+
 fn asked(cockpit: &Cockpit) -> Verb {
     let intents = cockpit.intents();
     intents.last().expect("an intent").verb.clone()
@@ -78,7 +185,11 @@ fn the_newest_image_is_set_on_the_rollouts_that_run_it() {
 
     // The third row is two versions behind.
     cockpit.press("j j i");
-    cockpit.press("right enter");
+    assert!(cockpit.intents().is_empty(), "git is asked first");
+    answered(&mut cockpit);
+    cockpit.press("up");
+    cockpit.press("right");
+    cockpit.press("tab tab enter");
 
     let intents = cockpit.intents();
     let [intent] = intents.as_slice() else {

@@ -69,6 +69,10 @@ fn settings(level: &Value) -> Settings {
         ignore: at("ignoreTags").and_then(strings),
         pull_secret: word("pullSecret").map(Text::from),
         platforms: at("platforms").and_then(strings),
+        verify: level
+            .get("imagesVerification")
+            .filter(|one| one.is_object())
+            .map(|one| one.get("enabled").and_then(Value::as_bool) != Some(false)),
     }
 }
 
@@ -81,6 +85,7 @@ fn image_rule(image: &Value, above: &Settings) -> ImageRule {
         policy: own.policy(constraint),
         force: own.force.unwrap_or_default(),
         pull_secret: own.pull_secret.unwrap_or_default(),
+        verify: own.verify.unwrap_or_default(),
         manifest: manifest(image),
     }
 }
@@ -120,12 +125,19 @@ fn write_back(own: &Value, above: &Value) -> WriteBack {
             near
         }
     };
-    WriteBack::read(
-        part("method"),
-        part("gitConfig/repository"),
-        part("gitConfig/branch"),
-        part("gitConfig/writeBackTarget"),
-    )
+    let asks = |level: &Value| {
+        let place = level.pointer("/writeBackConfig/gitConfig/pullRequest");
+        place.is_some_and(Value::is_object)
+    };
+    WriteBack {
+        pull_request: asks(own) || asks(above),
+        ..WriteBack::read(
+            part("method"),
+            part("gitConfig/repository"),
+            part("gitConfig/branch"),
+            part("gitConfig/writeBackTarget"),
+        )
+    }
 }
 
 fn label_rules(reference: &Value) -> Vec<LabelRule> {

@@ -3,6 +3,7 @@
 //! The focus starts on Cancel, or on the text that the intent is about. The preview is made anew
 //! with each change of a field, so that it always tells what confirming would do now.
 
+use crate::domain::image::{FileChange, ImagePlan};
 use crate::domain::intent::{Risk, SyncResource};
 use crate::domain::object::{ObjectRef, Text, Uid};
 use crate::domain::pipeline::Parameter;
@@ -21,6 +22,8 @@ pub struct Dialog {
     pub facts: Vec<(String, String)>,
     /// What happens when it is confirmed, sentence by sentence.
     pub preview: Vec<String>,
+    /// Lines of files in git that change when it is confirmed.
+    pub changes: Vec<FileChange>,
     pub fields: Vec<Field>,
     /// Objects of the Application that may be synced alone; empty for everything.
     pub resources: Vec<SyncResource>,
@@ -66,6 +69,10 @@ pub(in crate::app) enum Form {
     },
     SetImage {
         containers: Vec<Text>,
+    },
+    /// An image is set by a commit or by a patch; a plan for each target.
+    ImageRoute {
+        plans: Vec<ImagePlan>,
     },
     Silence,
     /// An image or an account of a registry.

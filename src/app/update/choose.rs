@@ -197,8 +197,8 @@ pub(super) fn not_here(command: Command) -> String {
         | Command::RetryRollout
         | Command::Pause
         | Command::Resume
-        | Command::Undo
-        | Command::SetImage => "a Rollout",
+        | Command::Undo => "a Rollout",
+        Command::SetImage => "a Rollout, a Deployment, a StatefulSet or a DaemonSet",
         Command::Submit => "a WorkflowTemplate, a Pipeline or a run that has one",
         Command::ResumeRun | Command::SuspendRun | Command::StopRun => "a Workflow",
         Command::RetryRun => "a Workflow or a run of GitHub Actions",
@@ -248,8 +248,8 @@ fn suits(state: &State, command: Command) -> bool {
         | Command::RetryRollout
         | Command::Pause
         | Command::Resume
-        | Command::Undo
-        | Command::SetImage => !rollouts::chosen_rollouts(state).is_empty(),
+        | Command::Undo => !rollouts::chosen_rollouts(state).is_empty(),
+        Command::SetImage => !super::set_image::chosen(state).is_empty(),
         Command::Silence => rollouts::current_alert(state).is_some(),
         Command::ExpireSilence => rollouts::current_silence(state).is_some(),
         Command::Metrics => super::charts::charted(state).is_some(),

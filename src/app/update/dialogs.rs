@@ -1,7 +1,9 @@
 //! Dialogs before changes: opening, keys, and confirming.
 
 use super::subject::{Subject, application_row, chosen_applications, open_application, subjects};
-use super::{Effects, choose, forms, images, intents, keys, preview, rollouts, run, runs};
+use super::{
+    Effects, choose, forms, images, intents, keys, preview, rollouts, run, runs, set_image,
+};
 use crate::app::commands::Command;
 use crate::app::intent_words::Worded;
 use crate::app::key::{Key, KeyCode};
@@ -133,12 +135,10 @@ fn undo_form(state: &State) -> Opened {
 }
 
 fn set_image_form(state: &State) -> Option<Opened> {
-    let chosen = rollouts::chosen_rollouts(state);
+    let chosen = set_image::chosen(state);
     let first = chosen.first()?;
-    let row = rollouts::rollout_row(state, &first.object);
-    let images = row.iter().flat_map(|row| &row.images);
-    let images = images.filter(|image| !image.init);
-    let containers = images.map(|image| image.container.clone()).collect();
+    let images = set_image::images_of(state, &first.object).into_iter();
+    let containers = images.map(|(container, _)| container).collect();
     Some((Form::SetImage { containers }, chosen, Vec::new()))
 }
 
@@ -222,7 +222,7 @@ fn chosen_resources(state: &State) -> Vec<SyncResource> {
 }
 
 /// Opens the dialog of an intent that was typed in words.
-pub(super) fn open_worded(state: &mut State, worded: Worded) {
+pub(super) fn open_worded(state: &mut State, worded: Worded, out: &mut Effects) {
     let Worded {
         verb,
         kind,
@@ -236,6 +236,10 @@ pub(super) fn open_worded(state: &mut State, worded: Worded) {
         );
         return;
     };
+    if let Some(wanted) = set_image::asks_for_route(&verb) {
+        set_image::begin(state, vec![object], wanted, out);
+        return;
+    }
     let uid = state.store.row(&object).map(|row| row.uid().clone());
     let subject = Subject { object, uid };
     show(
@@ -287,6 +291,7 @@ fn show(state: &mut State, form: Form, subjects: Vec<Subject>, resources: Vec<Sy
         form,
         targets,
         preview: Vec::new(),
+        changes: Vec::new(),
         fields,
         resources,
         confirmation: None,
@@ -375,6 +380,15 @@ fn facts(state: &State, form: &Form, targets: &[Target]) -> Vec<(String, String)
     if let Some(row) = only.and_then(|target| images::image_row(state, &target.object)) {
         fact("image", row.title());
     }
+    if let Form::ImageRoute { plans } = form
+        && let Some(plan) = plans.first()
+    {
+        let container = match &*plan.container {
+            "*" => String::new(),
+            name => format!(" (container {name})"),
+        };
+        fact("image", format!("{}{container}", plan.image));
+    }
     if let Some((label, text)) = runs::fact(form) {
         fact(label, text);
     }
@@ -428,6 +442,7 @@ pub(super) fn refresh(state: &mut State) {
             if several {
                 dialog.preview.truncate(6);
             }
+            say_of_images(state, &mut dialog);
             dialog.risk = intents.iter().map(risk_of).max().unwrap_or(Risk::Changes);
             dialog.problem = None;
         }
@@ -446,6 +461,24 @@ pub(super) fn refresh(state: &mut State) {
         });
     }
     state.overlay = Some(Overlay::Dialog(dialog));
+}
+
+/// What is said of an image is about the route, and not about the intent alone.
+fn say_of_images(state: &State, dialog: &mut Dialog) {
+    if let Form::SetImage { .. } = &dialog.form {
+        let line = "Git is asked whether a commit can set it; a second dialog shows the lines.";
+        dialog.preview = vec![line.to_owned()];
+    }
+    let Form::ImageRoute { plans } = &dialog.form else {
+        return;
+    };
+    let chosen = forms::chosen(dialog, &FieldId::Way);
+    let (preview, changes) = (
+        set_image::preview(state, plans, chosen),
+        set_image::changes(plans, chosen),
+    );
+    dialog.preview = preview;
+    dialog.changes = changes;
 }
 
 /// Returns the text field that keys go into.
@@ -567,6 +600,10 @@ fn confirm(state: &mut State, out: &mut Effects) {
         return;
     }
     match forms::intents(state, &dialog) {
+        // What is asked first changes nothing.
+        Ok(intents) if matches!(dialog.form, Form::SetImage { .. }) => {
+            set_image::ask(state, &dialog, &intents, out);
+        }
         Ok(intents) => {
             let what = requested(&dialog, &intents);
             for intent in intents {

@@ -458,6 +458,15 @@ fn on_fetched(
         }
         return;
     }
+    if Some(ticket) == state.tickets.plans {
+        state.tickets.plans = None;
+        match answer {
+            Ok(Answer::ImagePlans(plans)) => super::set_image::open(state, plans),
+            Ok(_) => state.refuse("the answer was no plan", "try again"),
+            Err(finding) => on_trouble(state, finding),
+        }
+        return;
+    }
     if Some(ticket) == state.tickets.kinds {
         if let Ok(Answer::Kinds(kinds)) = answer {
             state.kinds = kinds;

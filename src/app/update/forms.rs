@@ -9,6 +9,7 @@ use super::images;
 use super::preview::{short, word_of};
 use super::rollouts;
 use super::runs;
+use super::set_image;
 use super::subject::application_row;
 use crate::app::overlays::dialog::{Dialog, Field, FieldId, FieldValue, Form, Target};
 use crate::app::state::State;
@@ -84,6 +85,7 @@ pub(super) fn fields(
             vec![choice(FieldId::ToRevision, "To revision", &words)]
         }
         Form::SetImage { containers } => image_fields(state, targets, containers),
+        Form::ImageRoute { plans } => set_image::fields(plans),
         Form::Image(form) => images::fields(form),
         Form::Silence => silence_fields(state),
         Form::Submit { .. } | Form::Resume { .. } | Form::Cancel | Form::TestEvent { .. } => {
@@ -107,11 +109,10 @@ fn typed(id: FieldId, label: &str, value: String, hint: &str) -> Field {
 }
 
 fn image_fields(state: &State, targets: &[Target], containers: &[Text]) -> Vec<Field> {
-    let row = targets
-        .first()
-        .and_then(|target| rollouts::rollout_row(state, &target.object));
-    let now = row.and_then(|row| row.images.iter().find(|image| !image.init));
-    let image = now.map(|one| one.image.to_string()).unwrap_or_default();
+    let first = targets.first();
+    let images = first.map(|target| set_image::images_of(state, &target.object));
+    let now = images.into_iter().flatten().next();
+    let image = now.map(|(_, image)| image.to_string()).unwrap_or_default();
     let mut fields = Vec::new();
     if containers.len() > 1 {
         fields.push(choice(FieldId::Container, "Container", containers));
@@ -292,6 +293,10 @@ fn verbs(state: &State, dialog: &Dialog, target: &Target) -> Result<Vec<Verb>, S
             revision: revisions.get(chosen(dialog, &FieldId::ToRevision)).copied(),
         },
         Form::SetImage { containers } => image_verb(state, dialog, (target, containers))?,
+        Form::ImageRoute { plans } => {
+            let way = chosen(dialog, &FieldId::Way);
+            return Ok(set_image::verbs(plans, target, way));
+        }
         Form::Image(form) => Verb::Image(images::verb_of(form, &value)?),
         Form::Silence => silence_verb(dialog)?,
         Form::Worded(verb) => (**verb).clone(),
@@ -312,9 +317,8 @@ fn image_verb(
     }
     let container = containers.get(chosen(dialog, &FieldId::Container));
     let container = container.cloned().unwrap_or_else(|| "*".into());
-    let row = rollouts::rollout_row(state, &target.object);
-    let mut images = row.iter().flat_map(|row| &row.images);
-    let same = images.any(|one| one.container == container && *one.image == *image);
+    let mut images = set_image::images_of(state, &target.object).into_iter();
+    let same = images.any(|(name, now)| name == container && *now == *image);
     if same {
         return Err(format!("container `{container}` runs this image already"));
     }
@@ -461,7 +465,7 @@ fn text(dialog: &Dialog, id: &FieldId) -> String {
     }
 }
 
-fn chosen(dialog: &Dialog, id: &FieldId) -> usize {
+pub(super) fn chosen(dialog: &Dialog, id: &FieldId) -> usize {
     match field(dialog, id).map(|field| &field.value) {
         Some(FieldValue::Choice { chosen, .. }) => *chosen,
         Some(FieldValue::Toggle(_) | FieldValue::Text(_)) | None => 0,
@@ -482,7 +486,7 @@ pub(super) fn title(form: &Form) -> String {
         Form::Delete => "Delete",
         Form::Replace { .. } => "Replace by the edited manifest",
         Form::Undo { .. } => "Undo",
-        Form::SetImage { .. } => "Set image",
+        Form::SetImage { .. } | Form::ImageRoute { .. } => "Set image",
         Form::Image(form) => images::title(form),
         Form::Silence => "Silence",
         Form::Submit { .. } => "Submit a run",

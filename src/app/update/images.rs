@@ -10,7 +10,7 @@ mod forms;
 pub(super) use forms::{fields, form_of, title, verb_of};
 
 use super::subject::{Subject, subjects};
-use super::{Effects, moving, navigate};
+use super::{Effects, moving, navigate, set_image};
 use crate::app::commands::Command;
 use crate::app::effect::Effect;
 use crate::app::filter::Filter;
@@ -24,7 +24,6 @@ use crate::domain::image::{
 };
 use crate::domain::image_update::updates_kind;
 use crate::domain::intent::{Intent, Verb};
-use crate::domain::kind::ARGO;
 use crate::domain::object::{ObjectRef, Text};
 use crate::domain::servers::Secret;
 use crate::engine::protocol::Ticket;
@@ -252,45 +251,55 @@ fn wanted_image(state: &State) -> Option<(&ArtifactRow, String)> {
     Some((row, wanted.or(newest)?))
 }
 
-/// Adds an object with the life that is known, unless it is there already.
-fn add_subject(state: &State, all: &mut Vec<Subject>, object: &ObjectRef) {
-    if all.iter().all(|known| known.object != *object) {
-        let uid = state.store.row(object).map(|row| row.uid().clone());
-        all.push(Subject {
-            object: object.clone(),
-            uid,
-        });
+fn add_once(all: &mut Vec<ObjectRef>, object: &ObjectRef) {
+    if !all.contains(object) {
+        all.push(object.clone());
     }
 }
 
-/// What a change of the image would set, and on which Rollouts and container.
-fn deployment(state: &State) -> Option<(Vec<Subject>, Text, String)> {
+/// Asks how the image is to be set on what runs it, or in the Applications that manage that.
+pub(super) fn begin_set(state: &mut State, command: Command, out: &mut Effects) {
+    let found = match command {
+        Command::OverrideImage => {
+            overriding(state).map(|(apps, image)| (apps, Text::from("*"), image))
+        }
+        _ => deployment(state),
+    };
+    let Some((objects, container, image)) = found else {
+        state.refuse(super::choose::not_here(command), "");
+        return;
+    };
+    set_image::begin(state, objects, (container, image.into()), out);
+}
+
+/// What a change of the image would set, and on which workloads and container.
+fn deployment(state: &State) -> Option<(Vec<ObjectRef>, Text, String)> {
     let (row, image) = wanted_image(state)?;
-    let mut workloads: Vec<Subject> = Vec::new();
+    let mut workloads: Vec<ObjectRef> = Vec::new();
     let mut container: Option<Text> = None;
     for place in &row.places {
-        let fits = place.workload.kind.is(ARGO, "Rollout");
+        let fits = set_image::is_workload(&place.workload);
         let same = container
             .as_ref()
             .is_none_or(|known| *known == place.container);
         if fits && same {
             container = Some(Text::clone(&place.container));
-            add_subject(state, &mut workloads, &place.workload);
+            add_once(&mut workloads, &place.workload);
         }
     }
     (!workloads.is_empty()).then_some((workloads, container?, image))
 }
 
 /// As [`deployment`], for the Applications that manage what runs the image.
-fn overriding(state: &State) -> Option<(Vec<Subject>, String)> {
+fn overriding(state: &State) -> Option<(Vec<ObjectRef>, String)> {
     let (row, image) = wanted_image(state)?;
-    let mut apps: Vec<Subject> = Vec::new();
+    let mut apps: Vec<ObjectRef> = Vec::new();
     for app in row
         .places
         .iter()
         .filter_map(|place| place.application.as_ref())
     {
-        add_subject(state, &mut apps, app);
+        add_once(&mut apps, app);
     }
     (!apps.is_empty()).then_some((apps, image))
 }
@@ -345,7 +354,7 @@ pub(super) fn needs(command: Command) -> Option<&'static str> {
         | Command::CopyImage
         | Command::Repository => "an image",
         Command::DeployImage => {
-            "a newer image, or another of its repository under the cursor, and a Rollout that runs it"
+            "a newer image, or another of its repository under the cursor, and a workload that runs it"
         }
         Command::OverrideImage => {
             "a newer image, or another of its repository under the cursor, and an Application that runs it"
@@ -439,6 +448,9 @@ pub(super) fn preview(state: &State, intent: &Intent, verb: &ImageVerb) -> Vec<S
                 "Git still names the old one: commit it, or the next person is surprised.",
             ),
         ],
+        ImageVerb::Commit { image, .. } => vec![format!(
+            "`{image}` is committed to git where Argo CD reads it, or patched where git has no say."
+        )],
         ImageVerb::CreateRobot(_)
         | ImageVerb::RefreshRobot
         | ImageVerb::SwitchRobot { .. }

@@ -428,7 +428,7 @@ fn obey(state: &mut State, line: &str, out: &mut Effects) -> Result<(), String> 
             ));
         }
         state.overlay = None;
-        dialogs::open_worded(state, worded);
+        dialogs::open_worded(state, worded, out);
         return Ok(());
     }
     if let Some(command) = Command::named(first).filter(|command| LOOKS.contains(command))

@@ -302,6 +302,7 @@ fn asking(state: &mut State, command: Command, out: &mut Effects) -> bool {
     }
     match command {
         Command::Submit => runs::begin_submit(state, out),
+        Command::DeployImage | Command::OverrideImage => images::begin_set(state, command, out),
         Command::Refresh | Command::HardRefresh => intents::refresh(state, command, out),
         Command::Edit => objects::edit(state, out),
         _ => dialogs::open(state, command),

@@ -23,6 +23,14 @@ pub enum ImageVerb {
     Delete,
     /// Application: render with this image, whatever git says (`kustomize.images`).
     Override { image: Text },
+    /// Application or workload: set the image by a commit in the manifest repository. `or_patch`: by
+    /// a patch where git has nothing to do with the object, or nothing would put the patch back.
+    Commit {
+        /// `*`: all that run the image.
+        container: Text,
+        image: Text,
+        or_patch: bool,
+    },
     /// Registry: scan every image.
     ScanAll,
     /// Registry: make a robot account.
@@ -113,6 +121,7 @@ impl ImageVerb {
             Self::Copy { .. } => "copy-image",
             Self::Delete => "delete-image",
             Self::Override { .. } => "override-image",
+            Self::Commit { .. } => "set-image",
             Self::ScanAll => "scan-all",
             Self::CreateRobot(_) => "create-robot",
             Self::RefreshRobot => "refresh-robot",
@@ -135,6 +144,7 @@ impl ImageVerb {
             Self::Tag { moves: false, .. }
             | Self::Copy { .. }
             | Self::Override { .. }
+            | Self::Commit { .. }
             | Self::CreateRobot(_)
             | Self::SwitchRobot { on: true } => Risk::Changes,
         }

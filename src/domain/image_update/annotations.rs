@@ -71,6 +71,7 @@ fn rule<'a>(
         policy: own.policy(constraint),
         force: own.force.unwrap_or_default(),
         pull_secret: own.pull_secret.unwrap_or_default(),
+        verify: own.verify.unwrap_or_default(),
         manifest,
     }
 }
@@ -89,6 +90,7 @@ fn settings<'a>(value: &impl Fn(&str) -> Option<&'a str>, prefix: &str) -> Setti
         ignore: list("ignore-tags"),
         pull_secret: text("pull-secret").map(Text::from),
         platforms: list("platforms"),
+        verify: None,
     }
 }
 

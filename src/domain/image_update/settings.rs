@@ -12,6 +12,8 @@ pub struct Settings {
     pub ignore: Option<Vec<Text>>,
     pub pull_secret: Option<Text>,
     pub platforms: Option<Vec<Text>>,
+    /// Whether signatures are to be verified.
+    pub verify: Option<bool>,
 }
 
 impl Settings {
@@ -25,6 +27,7 @@ impl Settings {
             ignore: self.ignore.or_else(|| above.ignore.clone()),
             pull_secret: self.pull_secret.or_else(|| above.pull_secret.clone()),
             platforms: self.platforms.or_else(|| above.platforms.clone()),
+            verify: self.verify.or(above.verify),
         }
     }
 
@@ -76,6 +79,8 @@ pub struct ImageRule {
     /// Also when the image is not among those that run.
     pub force: bool,
     pub pull_secret: Text,
+    /// Its signature is to be verified before it is written.
+    pub verify: bool,
     pub manifest: Manifest,
 }
 

@@ -45,6 +45,8 @@ pub struct WriteBack {
     pub repository: Text,
     pub branches: Branches,
     pub target: FileTarget,
+    /// The commit is to be offered as a pull request.
+    pub pull_request: bool,
 }
 
 /// One image that is written with a new tag.
@@ -80,6 +82,7 @@ impl WriteBack {
                 "helmvalues" => FileTarget::HelmValues(path.into()),
                 _ => FileTarget::Source,
             },
+            pull_request: false,
         }
     }
 
@@ -267,6 +270,7 @@ mod tests {
             policy: Policy::default(),
             force: false,
             pull_secret: "".into(),
+            verify: false,
             manifest,
         }
     }

@@ -5,7 +5,7 @@
 
 mod runs;
 
-use super::{plan, refusal, steer, text};
+use super::{commit, plan, refusal, steer, text};
 use crate::api::meta::EventWire;
 use crate::domain::analysis::AnalysisPhase;
 use crate::domain::finding::Finding;
@@ -50,6 +50,15 @@ pub(super) enum Expectation {
     Run(RunVerb),
     /// A run of Actions is at this attempt.
     Attempt(i64),
+    /// An Application shows a commit, on top of which others may be.
+    Commit {
+        id: String,
+        /// What it was built on.
+        head: String,
+        /// What the Application was compared with before.
+        before: String,
+        auto_sync: bool,
+    },
 }
 
 /// What one look at the object says.
@@ -75,6 +84,10 @@ impl Expectation {
             Self::AnalysisOver => String::from("the analysis to end"),
             Self::Run(verb) => runs::what(verb).to_owned(),
             Self::Attempt(number) => format!("attempt {number} to begin"),
+            Self::Commit {
+                auto_sync: true, ..
+            } => String::from("Argo CD to sync it"),
+            Self::Commit { .. } => String::from("Argo CD to compare with it"),
         }
     }
 
@@ -125,6 +138,19 @@ impl Expectation {
                     format!("attempt {number} has begun")
                 })
             }
+            Self::Commit {
+                id,
+                head,
+                before,
+                auto_sync,
+            } => match commit::look(object, (id, head, before), *auto_sync) {
+                None => Look::NotYet,
+                Some(Ok(detail)) => Look::Seen(detail),
+                Some(Err(sentence)) => Look::Failed(refusal(
+                    sentence,
+                    "the commit stays; see the results of the operation",
+                )),
+            },
             Self::Written(before) => {
                 let version = text(object, &["metadata", "resourceVersion"]);
                 seen_if(version != before, || {

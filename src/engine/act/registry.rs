@@ -41,6 +41,14 @@ impl Errand {
         if let ImageVerb::Override { image } = verb {
             return self.override_image(image).await;
         }
+        if let ImageVerb::Commit {
+            container,
+            image,
+            or_patch,
+        } = verb
+        {
+            return self.commit_image((container, image), *or_patch).await;
+        }
         if self.dry_run {
             return Ok(Accepted::dry(NO_DRY_RUN));
         }
@@ -57,7 +65,7 @@ impl Errand {
             ImageVerb::Untag { tag } => self.untag(tag).await,
             ImageVerb::Copy { to } => self.copy(to).await,
             ImageVerb::Delete => self.delete_image().await,
-            ImageVerb::Override { .. } => Ok(Accepted::dry("done")),
+            ImageVerb::Override { .. } | ImageVerb::Commit { .. } => Ok(Accepted::dry("done")),
         };
         self.session.registries.changed().await;
         outcome

@@ -11,12 +11,12 @@ use crate::api::convert::rollout::rollout_kind;
 use crate::domain::analysis::AnalysisPhase;
 use crate::domain::finding::Finding;
 use crate::domain::intent::Verb;
-use crate::domain::kind::ARGO;
+use crate::domain::kind::{ARGO, info_of};
 use crate::domain::node::Node;
 use crate::domain::object::{GroupKind, ObjectRef};
 use crate::engine::facts::items;
 use crate::engine::fault::Fault;
-use crate::engine::rollout::keeper_of_rollout;
+use crate::engine::git;
 use crate::engine::transport::{Call, JSON, JSON_PATCH, MERGE_PATCH};
 use http::Method;
 use serde_json::{Value, json};
@@ -118,7 +118,7 @@ impl Errand {
 
     /// Says whether Argo CD will put the spec back.
     async fn will_be_reverted(&self, live: &Value) -> String {
-        match keeper_of_rollout(&self.session, live).await {
+        match git::keeper(&self.session, &self.intent.target, live).await {
             Some(keeper) if keeper.self_heal => format!(
                 "; self-heal of `{}` will set it back",
                 keeper.application.path()
@@ -134,10 +134,22 @@ impl Errand {
         container: &str,
         image: &str,
     ) -> Result<Accepted, Finding> {
-        self.must_be_a_rollout()?;
+        let is_rollout = self.intent.target.kind == rollout_kind();
+        if !is_rollout
+            && !info_of(&self.intent.target.kind).is_some_and(|one| one.abilities.restart)
+        {
+            return Err(self.refuse(
+                format!("a {} has no template", self.intent.target.kind.kind),
+                "choose a Rollout, a Deployment, a StatefulSet or a DaemonSet",
+            ));
+        }
         let _alone = self.alone().await?;
         let rollout = self.target().await?;
-        let place = self.template_place(&rollout);
+        let place = if is_rollout {
+            self.template_place(&rollout)
+        } else {
+            self.intent.target.clone()
+        };
         for attempt in 0..TRIES {
             let mut live = self.read(&place).await?;
             steer::set_image(&mut live, container, image)
@@ -161,11 +173,13 @@ impl Errand {
             return Ok(Accepted::dry(format!("{what}; {NOTHING_CHANGED}")));
         }
         let warning = self.will_be_reverted(rollout).await;
-        let before = Box::new(steer::row(rollout));
-        Ok(Accepted::waiting(
-            format!("{what}{warning}"),
-            Expectation::Steered(self.intent.verb.clone(), before),
-        ))
+        let expects = if self.intent.target.kind == rollout_kind() {
+            let before = Box::new(steer::row(rollout));
+            Expectation::Steered(self.intent.verb.clone(), before)
+        } else {
+            Expectation::RolledOut
+        };
+        Ok(Accepted::waiting(format!("{what}{warning}"), expects))
     }
 
     /// Writes the template of an earlier revision back.

@@ -1,4 +1,4 @@
-//! With which account a registry is asked, and where its secret is found.
+//! With which account a registry or a git server is asked, and where its secret is found.
 //!
 //! Secrets come from the environment, a file, a command or a Kubernetes Secret. They are kept in
 //! memory, never written down and never printed.
@@ -21,16 +21,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An account, or nobody.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Account {
+pub(in crate::engine) struct Account {
     /// Empty for nobody.
     pub(super) name: Text,
     secret: Option<Secret>,
     /// Where it was found, for people.
-    pub(super) from: Text,
+    pub(in crate::engine) from: Text,
 }
 
 impl Account {
-    fn new(name: &str, secret: &str, from: impl Into<Text>) -> Self {
+    pub(in crate::engine) fn new(name: &str, secret: &str, from: impl Into<Text>) -> Self {
         Self {
             name: name.into(),
             secret: Some(Secret::new(secret)),
@@ -38,12 +38,12 @@ impl Account {
         }
     }
 
-    pub(super) fn is_nobody(&self) -> bool {
+    pub(in crate::engine) fn is_nobody(&self) -> bool {
         self.name.is_empty()
     }
 
     /// Returns how people see it: `robot$ci`, or `nobody`.
-    pub(super) fn shown(&self) -> &str {
+    pub(in crate::engine) fn shown(&self) -> &str {
         if self.is_nobody() {
             "nobody"
         } else {
@@ -52,7 +52,7 @@ impl Account {
     }
 
     /// Returns the header of basic authentication; `None` for nobody.
-    pub(super) fn basic(&self) -> Option<HeaderValue> {
+    pub(in crate::engine) fn basic(&self) -> Option<HeaderValue> {
         let secret = self.secret.as_ref().filter(|_| !self.is_nobody())?;
         let pair = BASE64.encode(format!("{}:{}", self.name, secret.reveal()));
         let mut value = HeaderValue::from_str(&format!("Basic {pair}")).ok()?;
@@ -65,7 +65,7 @@ impl Account {
 ///
 /// # Errors
 /// Says which source failed, and never what it holds.
-pub(super) async fn configured(
+pub(in crate::engine) async fn configured(
     session: &Session,
     options: &RegistryOptions,
 ) -> Result<Account, String> {

@@ -11,7 +11,7 @@ use crate::domain::image::{
 use crate::domain::image_update::UpdateRow;
 use crate::domain::object::{ObjectRef, Text};
 use crate::engine::session::Session;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use std::sync::Arc;
 
 /// Lines with a label before each value.
@@ -28,7 +28,7 @@ impl Lines {
 
     fn time(&mut self, label: &str, at: Option<DateTime<Utc>>) {
         if let Some(at) = at {
-            self.fact(label, at.to_rfc3339());
+            self.fact(label, time_text(at));
         }
     }
 
@@ -42,7 +42,7 @@ impl Lines {
     }
 
     fn places(&mut self, places: &[Place]) {
-        self.heading(&format!("Runs in {} containers", places.len()));
+        self.heading(&format!("Runs in {}", counted(places.len(), "container")));
         for place in places {
             let app = place.application.as_ref().map(ObjectRef::path);
             let app = app.unwrap_or_else(|| String::from("no Application"));
@@ -70,6 +70,15 @@ impl Lines {
             }
         }
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+fn time_text(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// Describes an image, a project, a robot account, a vulnerability or a registry.
@@ -171,7 +180,7 @@ fn of_robot(lines: &mut Lines, row: &RobotRow) {
     lines.fact("Description", &row.description);
     lines.time("Created", row.created);
     match row.expires {
-        Some(at) => lines.fact("Expires", at.to_rfc3339()),
+        Some(at) => lines.fact("Expires", time_text(at)),
         None => lines.fact("Expires", "never"),
     }
     lines.heading("May");
@@ -192,7 +201,8 @@ fn of_project(lines: &mut Lines, row: &ProjectRow) {
         Some(quota) => lines.fact("Quota", bytes_text(quota)),
         None => lines.fact("Quota", "no limit"),
     }
-    lines.fact("Scans pushes", row.scans_pushes);
+    let scans = if row.scans_pushes { "yes" } else { "no" };
+    lines.fact("Scans pushes", scans);
     let prevents = row.prevents.map(Severity::word);
     lines.fact("Refuses", prevents.unwrap_or_default());
     lines.time("Created", row.created);
@@ -245,7 +255,7 @@ fn of_cve(lines: &mut Lines, row: &CveRow) {
         lines.item(format!("{} {}  {fix}", one.package, one.version));
     }
     let apps = row.applications();
-    lines.heading(&format!("Hits {} Applications", apps.len()));
+    lines.heading(&format!("Hits {}", counted(apps.len(), "Application")));
     for app in apps {
         lines.item(app.path());
     }

@@ -1,4 +1,4 @@
-//! How a registry is reached, and one exchange with it.
+//! How a registry or a git server is reached, and one exchange with it.
 //!
 //! By URL, or through the API server's service proxy. There is no cookie jar: with a cookie Harbor
 //! would ask for CSRF tokens. A certificate that is not trusted is refused and said; it is never
@@ -19,11 +19,14 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The longest answer that is read; reports of vulnerabilities may be several megabytes.
 const LONGEST: usize = 24 * 1024 * 1024;
+/// The same for repositories of git.
+const LARGE_PATIENCE: Duration = Duration::from_secs(120);
+const LARGE_LONGEST: usize = 256 * 1024 * 1024;
 const REDIRECTS: usize = 4;
 
 /// The way to a registry.
 #[derive(Debug)]
-pub(super) enum Route {
+pub(in crate::engine) enum Route {
     /// Path of the service proxy on the API server.
     Proxy {
         base: String,
@@ -37,25 +40,46 @@ pub(super) enum Route {
 
 /// What is sent.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(in crate::engine) struct Asked {
     pub(super) method: Method,
     /// From the root of the server, with its query.
     pub(super) path: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    limits: Limits,
+}
+
+/// How long an answer may take, and how long it may be.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    patience: Duration,
+    longest: usize,
 }
 
 impl Asked {
-    pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
+    pub(in crate::engine) fn new(method: Method, path: impl Into<String>) -> Self {
         Self {
             method,
             path: path.into(),
             headers: HeaderMap::new(),
             body: Bytes::new(),
+            limits: Limits {
+                patience: PATIENCE,
+                longest: LONGEST,
+            },
         }
     }
 
-    pub(super) fn get(path: impl Into<String>) -> Self {
+    /// Waits longer and takes more: the answer is a repository.
+    pub(in crate::engine) fn large(mut self) -> Self {
+        self.limits = Limits {
+            patience: LARGE_PATIENCE,
+            longest: LARGE_LONGEST,
+        };
+        self
+    }
+
+    pub(in crate::engine) fn get(path: impl Into<String>) -> Self {
         Self::new(Method::GET, path)
     }
 
@@ -73,7 +97,7 @@ impl Asked {
     }
 
     /// Sends bytes as they are.
-    pub(super) fn bytes(mut self, media_type: &str, body: Bytes) -> Self {
+    pub(in crate::engine) fn bytes(mut self, media_type: &str, body: Bytes) -> Self {
         if let Ok(kind) = HeaderValue::from_str(media_type) {
             self.headers.insert(header::CONTENT_TYPE, kind);
         }
@@ -82,7 +106,7 @@ impl Asked {
     }
 
     /// Logs in with this header.
-    pub(super) fn authorised(mut self, value: Option<HeaderValue>) -> Self {
+    pub(in crate::engine) fn authorised(mut self, value: Option<HeaderValue>) -> Self {
         match value {
             Some(value) => drop(self.headers.insert(header::AUTHORIZATION, value)),
             None => drop(self.headers.remove(header::AUTHORIZATION)),
@@ -93,10 +117,10 @@ impl Asked {
 
 /// A whole answer, whatever its code.
 #[derive(Clone, Debug)]
-pub(super) struct Reply {
-    pub(super) code: u16,
+pub(in crate::engine) struct Reply {
+    pub(in crate::engine) code: u16,
     pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(in crate::engine) body: Bytes,
 }
 
 impl Reply {
@@ -107,14 +131,14 @@ impl Reply {
             .unwrap_or_default()
     }
 
-    pub(super) fn is_good(&self) -> bool {
+    pub(in crate::engine) fn is_good(&self) -> bool {
         (200..300).contains(&self.code)
     }
 }
 
 impl Route {
     /// Through the API server, to `NAMESPACE/NAME:PORT`.
-    pub(super) fn proxy(namespace: &str, service: &str) -> Self {
+    pub(in crate::engine) fn proxy(namespace: &str, service: &str) -> Self {
         let (namespace_part, service_part) = (segment(namespace), segment(service));
         Self::Proxy {
             base: format!("/api/v1/namespaces/{namespace_part}/services/{service_part}/proxy"),
@@ -123,7 +147,7 @@ impl Route {
     }
 
     /// By a URL, with the certificates that its owner trusts.
-    pub(super) fn url(address: &str, login: &Login) -> Result<Self, Fault> {
+    pub(in crate::engine) fn url(address: &str, login: &Login) -> Result<Self, Fault> {
         Ok(Self::Url {
             http: http_client(login)?,
             base: address.trim_end_matches('/').to_owned(),
@@ -131,7 +155,7 @@ impl Route {
     }
 
     /// Returns what people see of it.
-    pub(super) fn name(&self) -> Text {
+    pub(in crate::engine) fn name(&self) -> Text {
         match self {
             Self::Proxy { name, .. } => format!("service {name}").into(),
             Self::Url { base, .. } => without_user(base).into(),
@@ -139,21 +163,26 @@ impl Route {
     }
 
     /// Returns whether the API server stands between.
-    pub(super) fn is_proxy(&self) -> bool {
+    pub(in crate::engine) fn is_proxy(&self) -> bool {
         matches!(self, Self::Proxy { .. })
     }
 
     /// Sends a request and reads the whole answer.
-    pub(super) async fn send(&self, session: &Session, asked: Asked) -> Result<Reply, Fault> {
+    pub(in crate::engine) async fn send(
+        &self,
+        session: &Session,
+        asked: Asked,
+    ) -> Result<Reply, Fault> {
+        let patience = asked.limits.patience;
         let answer = async {
             match self {
                 Self::Proxy { base, .. } => by_proxy(session, base, asked).await,
                 Self::Url { http, base } => by_url(http, base, asked).await,
             }
         };
-        let waited = tokio::time::timeout(PATIENCE, answer).await;
+        let waited = tokio::time::timeout(patience, answer).await;
         waited.unwrap_or_else(|_elapsed| {
-            let seconds = PATIENCE.as_secs();
+            let seconds = patience.as_secs();
             Err(Fault::Unreachable(format!("no answer for {seconds} s")))
         })
     }
@@ -175,6 +204,7 @@ impl Route {
 }
 
 async fn by_proxy(session: &Session, base: &str, asked: Asked) -> Result<Reply, Fault> {
+    let longest = asked.limits.longest;
     let mut request = http::Request::builder()
         .method(asked.method)
         .uri(format!("{base}{}", asked.path))
@@ -185,7 +215,7 @@ async fn by_proxy(session: &Session, base: &str, asked: Asked) -> Result<Reply, 
     let response = response.map_err(|error| Fault::from_client(&error))?;
     let (parts, body) = response.into_parts();
     let chunks = body.into_data_stream();
-    let body = read(chunks, |error| Fault::from_client(&error)).await?;
+    let body = read(chunks, longest, |error| Fault::from_client(&error)).await?;
     Ok(Reply {
         code: parts.status.as_u16(),
         headers: parts.headers,
@@ -215,7 +245,10 @@ async fn by_url(http: &reqwest::Client, base: &str, asked: Asked) -> Result<Repl
             continue;
         }
         let headers = response.headers().clone();
-        let body = read(response.bytes_stream(), |error| unreachable(&error)).await?;
+        let body = read(response.bytes_stream(), asked.limits.longest, |error| {
+            unreachable(&error)
+        })
+        .await?;
         return Ok(Reply {
             code,
             headers,
@@ -229,14 +262,15 @@ async fn by_url(http: &reqwest::Client, base: &str, asked: Asked) -> Result<Repl
 
 async fn read<E>(
     chunks: impl Stream<Item = Result<Bytes, E>>,
+    longest: usize,
     fault: impl Fn(E) -> Fault,
 ) -> Result<Bytes, Fault> {
     let mut chunks = std::pin::pin!(chunks);
     let mut body = BytesMut::new();
     while let Some(chunk) = chunks.next().await {
         body.extend_from_slice(&chunk.map_err(&fault)?);
-        if body.len() > LONGEST {
-            let most = LONGEST / (1024 * 1024);
+        if body.len() > longest {
+            let most = longest / (1024 * 1024);
             return Err(Fault::Unreadable(format!(
                 "the answer is longer than {most} MiB and was not read"
             )));
@@ -281,7 +315,7 @@ fn hidden_tls(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
 }
 
 /// How the sentence about a certificate begins that nobody vouches for.
-pub(super) const UNTRUSTED: &str = "its certificate is not trusted";
+pub(in crate::engine) const UNTRUSTED: &str = "its certificate is not trusted";
 
 fn http_client(login: &Login) -> Result<reqwest::Client, Fault> {
     // Somebody may have chosen one already: theirs is as good.

@@ -1,7 +1,6 @@
 //! Which Application tracks a Rollout, and whether it puts changes back.
 
 use super::Change;
-use crate::api::convert::application::ApplicationReader;
 use crate::api::convert::application_kind;
 use crate::domain::application::Application;
 use crate::domain::object::Text;
@@ -34,17 +33,8 @@ pub(super) async fn follow(session: Arc<Session>, name: Text, changes: mpsc::Sen
         .await;
 }
 
-/// Reads the Application once.
-pub(super) async fn once(session: &Session, name: &str) -> Option<Keeper> {
-    let own = session.options.argocd_namespace.as_str();
-    let (namespace, name) = name.split_once('_').unwrap_or((own, name));
-    let object = session.object_ref(application_kind(), namespace, name);
-    let value = session.object(&object).await.ok()?;
-    let row = ApplicationReader::new(session.cluster.clone()).row(&value.to_string());
-    Some(keeper_of(&row))
-}
-
-fn keeper_of(app: &Application) -> Keeper {
+/// Says which Application it is, and whether it puts changes back.
+pub(in crate::engine) fn keeper_of(app: &Application) -> Keeper {
     Keeper {
         application: app.object.clone(),
         auto_sync: app.auto_sync.on,

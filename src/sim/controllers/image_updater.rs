@@ -14,7 +14,9 @@ use crate::api::convert::image_updater::{
     application_refs, image_updater_kind, rules_for, running, source_tool,
 };
 use crate::domain::clock::Clock as _;
-use crate::domain::image_update::{ApplicationRef, ImageRule, Verdict, WriteBack, Written, choose};
+use crate::domain::image_update::{
+    ApplicationRef, ImageRule, Method, Verdict, WriteBack, Written, choose,
+};
 use crate::sim::clock::PlatformClock;
 use crate::sim::git::GitServer;
 use crate::sim::network::Network;
@@ -125,6 +127,14 @@ impl ImageUpdaters {
         if changes.is_empty() {
             return;
         }
+        if work.write_back.pull_request && work.write_back.method == Method::Git {
+            let why = "its update is to be a pull request (`pullRequest`), and none can be opened \
+                       here, so nothing is written";
+            for (rule, _) in &changes {
+                round.fail(application, rule, why);
+            }
+            return;
+        }
         let written = self
             .scribe
             .write(application, tool, &work.write_back, &changes)
@@ -159,6 +169,13 @@ impl ImageUpdaters {
             None => return Ok(None),
         };
         round.considered += 1;
+        if rule.verify {
+            // A signature that somebody asks for is not to be passed over in silence.
+            return Err(String::from(
+                "its signature is to be verified (`imagesVerification`), which is not done here, \
+                 so it is left as it is",
+            ));
+        }
         let tags = self.registries.tags(work.settings, rule).await?;
         let decision = choose(&rule.policy, &current, &tags);
         match (decision.verdict, decision.candidate) {

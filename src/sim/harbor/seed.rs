@@ -212,6 +212,12 @@ fn robots(bench: &mut Bench<'_>, shape: &RegistryShape, secret: &dyn Fn(&str) ->
             "",
         ),
         usual("cockpit", "Reads for the cockpit", COCKPIT, COCKPIT_SYSTEM),
+        usual(
+            "updater",
+            "Lists tags for Argo CD Image Updater",
+            "repository:pull repository:read",
+            "",
+        ),
     ];
     for one in built_in {
         let known = |other: &&RobotShape| other.name == one.name && other.project.is_none();

@@ -38,7 +38,7 @@ fn config(harbor: Option<&Harbor>) -> Value {
         let host = harbor.host();
         format!(
             "registries:\n- name: Harbor\n  prefix: {host}\n  api_url: {HARBOR}\n  \
-             credentials: pullsecret:harbor/kubelet-robot\n"
+             credentials: pullsecret:harbor/updater-robot\n"
         )
     });
     json!({

@@ -6,13 +6,12 @@ use super::endpoints::{
 };
 use super::monitoring::Monitoring;
 use super::parts::Parts;
-use super::{Endpoints, SimError};
+use super::{Endpoints, SimError, repositories};
 use crate::sim::actions;
 use crate::sim::apiserver::ApiServer;
 use crate::sim::controllers::events::ArgoEvents;
-use crate::sim::git::{GitServer, http::Access, http::router as git_router};
+use crate::sim::git::{GitServer, http::router as git_router};
 use crate::sim::harbor::{ADMIN, Harbor};
-use crate::sim::rng::Seed;
 use crate::sim::scenario::Scenario;
 use axum::Router;
 use axum::extract::Request;
@@ -23,8 +22,6 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
-
-const GIT_USER: &str = "tiphys";
 
 /// What is to be reached from outside.
 pub(super) struct Servers<'s> {
@@ -44,10 +41,7 @@ pub(super) async fn open(
     servers: Servers<'_>,
     stop: &CancellationToken,
 ) -> Result<(Endpoints, tempfile::TempDir), SimError> {
-    let access = Access {
-        username: GIT_USER.to_owned(),
-        password: Seed(servers.seed).stream(&["git", "password"]).hex(24),
-    };
+    let access = repositories::access(servers.seed);
     let git = serve(
         address,
         git_router(servers.git.clone(), access.clone()),

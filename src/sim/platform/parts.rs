@@ -40,7 +40,7 @@ pub(super) struct Ground<'g> {
 }
 
 impl Ground<'_> {
-    fn starts(&self, component: Component) -> bool {
+    pub(super) fn starts(&self, component: Component) -> bool {
         self.options.scenario.starts.contains(&component)
     }
 }

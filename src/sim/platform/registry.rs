@@ -97,7 +97,7 @@ pub(super) fn labels(git: &GitServer, image: &str) -> BTreeMap<String, String> {
 fn secrets(harbor: &Harbor) -> Vec<Value> {
     let secret_of = |name: &str| harbor.robot_secret(name).unwrap_or_default();
     let robot = |short: &str| format!("{ROBOT_PREFIX}{short}");
-    let (cockpit, kubelet) = (robot("cockpit"), robot("kubelet"));
+    let (cockpit, kubelet, updater) = (robot("cockpit"), robot("kubelet"), robot("updater"));
     vec![
         json!({
             "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/basic-auth",
@@ -111,6 +111,11 @@ fn secrets(harbor: &Harbor) -> Vec<Value> {
             harbor.host(),
             "kubelet-robot",
             (&kubelet, &secret_of(&kubelet)),
+        ),
+        docker_config(
+            harbor.host(),
+            "updater-robot",
+            (&updater, &secret_of(&updater)),
         ),
     ]
 }

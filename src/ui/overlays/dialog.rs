@@ -93,7 +93,7 @@ fn facts(dialog: &Dialog) -> Vec<Vec<Span<'static>>> {
 }
 
 fn consequences(dialog: &Dialog, columns: usize, most: usize) -> Vec<Vec<Span<'static>>> {
-    let mut lines = Vec::new();
+    let mut lines = changed_lines(dialog, columns);
     for sentence in &dialog.preview {
         for line in text::wrap(&text::harmless(sentence), columns) {
             lines.push(vec![span(Role::Text, line)]);
@@ -120,6 +120,25 @@ fn consequences(dialog: &Dialog, columns: usize, most: usize) -> Vec<Vec<Span<'s
             span(Role::DialogDanger, confirmation.must_type.clone()),
             span(Role::Text, " to confirm: "),
         ]);
+    }
+    lines
+}
+
+/// The lines of files that go and come, each file under its name.
+fn changed_lines(dialog: &Dialog, columns: usize) -> Vec<Vec<Span<'static>>> {
+    let mut lines = Vec::new();
+    for change in &dialog.changes {
+        let path = text::fit_middle(&text::harmless(&change.path), columns).into_owned();
+        lines.push(vec![span(Role::Strong, path)]);
+        for line in &change.lines {
+            let (sign, role) = if line.comes {
+                ('+', Role::Added)
+            } else {
+                ('-', Role::Removed)
+            };
+            let shown = format!("{:>5} {sign} {}", line.number, text::harmless(&line.text));
+            lines.push(vec![span(role, text::fit(&shown, columns).into_owned())]);
+        }
     }
     lines
 }

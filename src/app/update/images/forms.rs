@@ -5,9 +5,7 @@
     reason = "commands that are not named belong to other modules"
 )]
 
-use super::{
-    chosen_images, chosen_registry, chosen_robots, deployment, image_row, overriding, robot_row,
-};
+use super::{chosen_images, chosen_registry, chosen_robots, image_row, robot_row};
 use crate::app::commands::Command;
 use crate::app::overlays::dialog::{Field, FieldId, FieldValue, Form, ImageForm};
 use crate::app::state::State;
@@ -56,19 +54,6 @@ pub(in crate::app::update) fn form_of(
                 .filter_map(|one| robot_row(state, &one.object));
             let on = rows.all(|row| row.disabled);
             (worded(ImageVerb::SwitchRobot { on }), chosen)
-        }
-        Command::OverrideImage => {
-            let (apps, image) = overriding(state)?;
-            let image = image.into();
-            (worded(ImageVerb::Override { image }), apps)
-        }
-        Command::DeployImage => {
-            let (workloads, container, image) = deployment(state)?;
-            let verb = Verb::SetImage {
-                container,
-                image: image.into(),
-            };
-            (Form::Worded(Box::new(verb)), workloads)
         }
         Command::Delete if !chosen_images(state).is_empty() => {
             (worded(ImageVerb::Delete), chosen_images(state))

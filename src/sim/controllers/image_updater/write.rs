@@ -4,9 +4,10 @@ use super::{NAME, applications, name_of, text};
 use crate::api::convert::image_updater::SourceTool;
 use crate::api::yaml;
 use crate::domain::clock::Clock as _;
+use crate::domain::image_edit::set_image;
 use crate::domain::image_update::{
     FileTarget, ImageRule, Manifest, Method, WriteBack, Written, commit_message, kustomize_image,
-    merge_kustomize_image, parameters, set_image,
+    merge_kustomize_image, parameters,
 };
 use crate::sim::clock::PlatformClock;
 use crate::sim::controllers::runtime::time::api_time;
@@ -393,6 +394,7 @@ mod tests {
             policy: Policy::default(),
             force: false,
             pull_secret: "".into(),
+            verify: false,
             manifest: Manifest::Plain,
         };
         let written = Written {
