@@ -99,8 +99,21 @@ fn shift_between(shown: &Buffer, next: &Buffer, changed: &[u16]) -> Option<Shift
 /// Returns the rows that differ: nothing else is looked at again.
 fn changed_rows(shown: &Buffer, next: &Buffer) -> Vec<u16> {
     (0..next.area.height)
-        .filter(|y| row(shown, *y) != row(next, *y))
+        .filter(|y| {
+            let mut cells = row(shown, *y).iter().zip(row(next, *y));
+            !cells.all(|(old, new)| is_same(old, new))
+        })
         .collect()
+}
+
+/// Whether two cells look alike. Every cell of every frame is compared here, and nearly all of
+/// them hold one byte: comparing those as text costs four times as much.
+fn is_same(old: &Cell, new: &Cell) -> bool {
+    let symbols = match (old.symbol().as_bytes(), new.symbol().as_bytes()) {
+        ([old], [new]) => old == new,
+        (old, new) => old == new,
+    };
+    symbols && old.fg == new.fg && old.bg == new.bg && old.modifier == new.modifier
 }
 
 /// Returns the cells to write. Of a wide character that is its first one: the terminal puts it
@@ -118,7 +131,7 @@ fn changes<'next>(
                 continue;
             }
             covered = x + columns_of(new);
-            if old != new {
+            if !is_same(old, new) {
                 changes.push((x, *y, new));
             }
         }

@@ -89,6 +89,8 @@ impl Canvas<'_> {
     /// is what most of a frame would be spent on. The last of them is left out when something
     /// follows that may combine with it. Returns the columns used, and what is left to write.
     fn put_singles<'t>(&mut self, row: Rect, content: &'t str, style: Style) -> (u16, &'t str) {
+        let start = self.buffer.index_of(row.x, row.y);
+        let cells = self.buffer.content.get_mut(start..).unwrap_or_default();
         let mut used = 0;
         let mut letters = content.char_indices().peekable();
         while let Some((at, letter)) = letters.next() {
@@ -96,8 +98,12 @@ impl Canvas<'_> {
             if !is_single(letter) || combines {
                 return (used, content.get(at..).unwrap_or_default());
             }
-            if let Some(cell) = self.buffer.cell_mut((row.x + used, row.y)) {
-                cell.set_char(letter).set_style(style);
+            if let Some(cell) = cells.get_mut(usize::from(used)) {
+                // Most of a row is blank, and most cells are before they are written.
+                if letter != ' ' || cell.symbol().as_bytes() != b" " {
+                    cell.set_char(letter);
+                }
+                cell.set_style(style);
             }
             used += 1;
         }

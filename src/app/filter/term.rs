@@ -7,6 +7,7 @@ use crate::domain::object::Text;
 use crate::domain::status::{Health, SyncStatus};
 use crate::store::Row;
 use chrono::{DateTime, TimeDelta, Utc};
+use memchr::memmem::Finder;
 use regex::Regex;
 
 /// Fields of typed terms.
@@ -44,8 +45,8 @@ pub(super) struct Term {
 
 #[derive(Clone, Debug)]
 enum What {
-    /// Lower-case text to be found as it is.
-    Text(Box<str>),
+    /// Lower-case text to be found as it is; made ready once, because each row is asked.
+    Text(Box<Finder<'static>>),
     Pattern(Regex),
     Health(Vec<Health>),
     Sync(Vec<SyncStatus>),
@@ -114,7 +115,7 @@ impl Term {
     pub(super) fn narrows(&self, other: &Self) -> bool {
         match (&self.what, &other.what) {
             (What::Text(own), What::Text(wider)) => {
-                !self.negated && !other.negated && own.contains(&**wider)
+                !self.negated && !other.negated && wider.find(own.needle()).is_some()
             }
             (_, _) => false,
         }
@@ -128,7 +129,7 @@ impl Term {
 impl What {
     fn holds(&self, row: &Row, haystack: &str, now: DateTime<Utc>) -> bool {
         match self {
-            Self::Text(text) => haystack.contains(&**text),
+            Self::Text(text) => text.find(haystack.as_bytes()).is_some(),
             Self::Pattern(pattern) => pattern.is_match(haystack),
             Self::Health(wanted) => row.health().is_some_and(|health| wanted.contains(&health)),
             Self::Sync(wanted) => row
@@ -357,7 +358,7 @@ fn what_of_text(text: &str) -> What {
     ]) {
         What::Pattern(pattern(&lower))
     } else {
-        What::Text(lower.into())
+        What::Text(Box::new(Finder::new(&lower).into_owned()))
     }
 }
 

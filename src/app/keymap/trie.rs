@@ -66,25 +66,33 @@ impl Trie {
         .collect()
     }
 
+    /// Asked for each hint of each frame: only what is found is copied.
     pub(super) fn keys_of(&self, command: Command) -> Vec<Vec<Key>> {
-        let all = self.bindings().into_iter();
-        all.filter(|(_, bound)| *bound == command)
-            .map(|(keys, _)| keys)
-            .collect()
+        let mut found = Vec::new();
+        self.walk(&mut Vec::new(), &mut |keys, bound| {
+            if bound == command {
+                found.push(keys.to_vec());
+            }
+        });
+        found
     }
 
     pub(super) fn bindings(&self) -> Vec<(Vec<Key>, Command)> {
-        let mut all: Vec<(Vec<Key>, Command)> = self
-            .command
-            .iter()
-            .map(|command| (Vec::new(), *command))
-            .collect();
-        for (key, below) in &self.next {
-            for (mut keys, command) in below.bindings() {
-                keys.insert(0, *key);
-                all.push((keys, command));
-            }
-        }
+        let mut all = Vec::new();
+        self.walk(&mut Vec::new(), &mut |keys, command| {
+            all.push((keys.to_vec(), command));
+        });
         all
+    }
+
+    fn walk(&self, keys: &mut Vec<Key>, each: &mut impl FnMut(&[Key], Command)) {
+        if let Some(command) = self.command {
+            each(keys, command);
+        }
+        for (key, below) in &self.next {
+            keys.push(*key);
+            below.walk(keys, each);
+            keys.pop();
+        }
     }
 }
