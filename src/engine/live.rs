@@ -14,7 +14,8 @@ use crate::domain::finding::{Finding, Severity};
 use crate::domain::object::Text;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use kube::config::{ExecInteractiveMode, KubeConfigOptions};
+use kube::client::AuthError;
+use kube::config::{ExecConfig, ExecInteractiveMode, KubeConfigOptions};
 use kube::{Client, Config};
 use kubeconfig::{Read, innermost};
 use std::path::PathBuf;
@@ -81,7 +82,7 @@ impl Live {
         // Building a client runs the plugin; what it asked for lies in its own cache then.
         match Client::try_from(config) {
             Ok(_client) => Ok(()),
-            Err(error) => Err(Self::explain(&name, &error)),
+            Err(error) => Err(Self::explain(&name, plugin, &error)),
         }
     }
 
@@ -165,7 +166,19 @@ impl Live {
         Ok(config)
     }
 
-    fn explain(name: &str, error: &kube::Error) -> Finding {
+    fn explain(name: &str, plugin: Option<&ExecConfig>, error: &kube::Error) -> Finding {
+        if let (Some(plugin), kube::Error::Auth(AuthError::AuthExecStart(cause))) = (plugin, error)
+        {
+            let command = plugin.command.as_deref().unwrap_or_default();
+            let sentence = format!(
+                "cannot connect to the context `{name}`: its credential plugin `{command}` cannot be started: {cause}"
+            );
+            let hint = plugin
+                .install_hint
+                .as_deref()
+                .unwrap_or("install it, or correct the `command` of this user in the kubeconfig");
+            return Finding::new(Severity::Error, sentence).with_hint(hint);
+        }
         let fault = Fault::from_client(error);
         fault.into_finding(&format!("cannot connect to the context `{name}`"))
     }
@@ -177,6 +190,7 @@ impl Live {
         if let Some(plugin) = &mut config.auth_info.exec {
             plugin.interactive_mode = Some(ExecInteractiveMode::Never);
         }
+        let plugin = config.auth_info.exec.clone();
         let context = read.context(&name, Some(&name)).unwrap_or(ContextInfo {
             name: Text::clone(&name),
             cluster: IN_CLUSTER.into(),
@@ -196,7 +210,7 @@ impl Live {
         let built = tokio::time::timeout(PLUGIN_TIMEOUT, building).await;
         match built {
             Ok(Ok(Ok(client))) => Ok(Link { client, context }),
-            Ok(Ok(Err(error))) => Err(Self::explain(&name, &error)),
+            Ok(Ok(Err(error))) => Err(Self::explain(&name, plugin.as_ref(), &error)),
             Ok(Err(_)) | Err(_) => Err(Finding::new(
                 Severity::Error,
                 format!("the credential plugin of `{name}` gives no answer"),

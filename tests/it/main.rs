@@ -24,6 +24,7 @@ mod engine_bed;
 mod engine_faults;
 mod engine_github;
 mod engine_image_updates;
+mod engine_live;
 mod engine_metrics;
 mod engine_platforms;
 mod engine_registries;
