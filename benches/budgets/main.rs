@@ -1,8 +1,10 @@
 //! Measures the budgets on the release binary and prints them as a table.
 //!
-//! `cargo bench --bench budgets [-- --apps N] [--minute]`. A server with N Applications runs in a
-//! process of its own; the cockpit runs in a pty of 200×60, as a person would have it. `--minute`
-//! watches a whole idle minute instead of ten seconds. Exit code 1 when a budget is broken.
+//! `cargo bench --bench budgets [-- --apps N] [--minute] [--images]`. A server with N Applications runs
+//! in a process of its own; the cockpit runs in a pty of 200×60, as a person would have it. `--minute`
+//! watches a whole idle minute instead of ten seconds. A registry of many artifacts is measured after
+//! that, with a server and a cockpit of its own; `--images` measures nothing else (`--repositories N
+//! --artifacts N` for other numbers). Exit code 1 when a budget is broken.
 
 #![allow(
     clippy::expect_used,
@@ -12,6 +14,7 @@
     reason = "a measuring program talks to a person, measures real time and stops at the first fault"
 )]
 
+mod images;
 mod process;
 mod server;
 mod terminal;
@@ -33,22 +36,34 @@ fn main() {
     if let Some(count) = value("--serve") {
         return server::run(count);
     }
+    if let Some(at) = arguments.iter().position(|one| one == "--serve-images") {
+        let number = |after: usize| arguments.get(at + after)?.parse().ok();
+        let numbers = number(1).zip(number(2));
+        let (repositories, artifacts) = numbers.expect("how many of each");
+        return images::run(repositories, artifacts);
+    }
+    let many = (
+        value("--repositories").unwrap_or(200),
+        value("--artifacts").unwrap_or(500),
+    );
+    let mut table = Table::default();
+    if arguments.iter().any(|one| one == "--images") {
+        images::measure(&mut table, many);
+        return table.end();
+    }
     let apps = value("--apps").unwrap_or(10_000);
     let idle = if arguments.iter().any(|one| one == "--minute") {
         60
     } else {
         10
     };
-    let mut table = Table::default();
     let size = std::fs::metadata(env!("CARGO_BIN_EXE_tiphys")).map_or(0, |file| file.len());
     table.row("stripped binary, MB", size as f64 / 1e6, 18.0);
-    let server = process::Server::start(apps);
+    let server = process::Server::start(&["--serve", &apps.to_string()]);
     let kubeconfig = server.kubeconfig();
     measure(&mut table, server, &kubeconfig, (apps, idle));
-    table.print();
-    if table.broken {
-        std::process::exit(1);
-    }
+    images::measure(&mut table, many);
+    table.end();
 }
 
 #[allow(
@@ -265,10 +280,14 @@ impl Table {
         self.lines.push(format!("  {text}"));
     }
 
-    fn print(&self) {
+    /// Prints everything; a budget that is broken is a failure.
+    fn end(&self) {
         println!("{:42} {:>12}   {:10}", "what", "measured", "budget");
         for line in &self.lines {
             println!("{line}");
+        }
+        if self.broken {
+            std::process::exit(1);
         }
     }
 }

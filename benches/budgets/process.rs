@@ -14,10 +14,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(apps: usize) -> Self {
+    /// Starts this program as a server.
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let own = std::env::current_exe().expect("this program");
         let mut child = Command::new(own)
-            .args(["--serve", &apps.to_string()])
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -32,7 +33,7 @@ impl Server {
             }
         });
         let address = lines
-            .recv_timeout(Duration::from_secs(120))
+            .recv_timeout(Duration::from_secs(300))
             .expect("the server's address");
         let folder = tempfile::tempdir().expect("a folder");
         Self {

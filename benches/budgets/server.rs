@@ -32,6 +32,11 @@ async fn serve(count: usize) {
     server.set_pod_logs(Arc::new(Chatty));
     let client = server.client("bench");
     fill(&client, count).await;
+    open(&server, client, count).await;
+}
+
+/// Opens a port, says where, and obeys.
+pub(crate) async fn open(server: &ApiServer, client: kube::Client, count: usize) {
     let requests = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&requests);
     let router = server.router().layer(axum::middleware::from_fn(
@@ -218,7 +223,7 @@ fn workflow(count: usize) -> Value {
             "nodes": nodes}})
 }
 
-async fn post(client: &kube::Client, path: &str, body: &Value) {
+pub(crate) async fn post(client: &kube::Client, path: &str, body: &Value) {
     let request = http::Request::post(path)
         .header("content-type", "application/json")
         .body(serde_json::to_vec(body).expect("JSON"))

@@ -65,6 +65,15 @@ impl Terminal {
         }
     }
 
+    /// Returns the milliseconds since the start.
+    pub(crate) fn now(&self) -> f64 {
+        milliseconds(self.started.elapsed())
+    }
+
+    pub(crate) fn shows(&self, text: &str) -> bool {
+        self.screen.screen().contents().contains(text)
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.process_id().expect("it runs")
     }
@@ -99,11 +108,12 @@ impl Terminal {
 
     /// Waits until the screen is as wanted; milliseconds since the start.
     pub(crate) fn until(&mut self, wanted: impl Fn(&str) -> bool) -> f64 {
-        let mut at = Instant::now();
+        let begun = Instant::now();
+        let mut at = begun;
         while !wanted(&self.screen.screen().contents()) {
             let seen = self.screen.screen().contents();
             assert!(
-                self.started.elapsed() < Duration::from_secs(60),
+                begun.elapsed() < Duration::from_secs(60),
                 "never seen:\n{seen}"
             );
             at = self.pump(Duration::from_millis(10)).unwrap_or(at);

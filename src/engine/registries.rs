@@ -4,6 +4,7 @@
 //! that does not answer makes its own source stale and stops no other.
 
 mod account;
+mod copy;
 mod cves;
 mod describe;
 mod detail;
@@ -101,6 +102,13 @@ impl Hub {
         let hosts = BTreeSet::from([Text::from(host)]);
         let directory = self.directory(session, &hosts).await;
         directory.of_host(host).cloned()
+    }
+
+    /// Returns whether a host is that of a registry that is asked.
+    pub(super) async fn knows(&self, host: &str) -> bool {
+        let known = self.directory.lock().await;
+        let directory = known.as_ref().map(|known| &known.directory);
+        directory.is_some_and(|directory| directory.of_host(host).is_some())
     }
 
     /// Something was changed: lists are read again.

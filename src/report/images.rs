@@ -276,7 +276,7 @@ fn cve(row: &CveRow) -> Value {
         "packages": packages,
         "images": images,
         "applications": apps,
-        "places": row.places.iter().map(place).collect::<Vec<_>>(),
+        "places": row.places.iter().map(|one| place(one)).collect::<Vec<_>>(),
         "description": &*row.description,
         "links": texts(&row.links),
     })

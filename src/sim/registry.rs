@@ -102,6 +102,8 @@ pub struct Abilities {
     pub referrers: bool,
     /// Manifests and tags can be deleted.
     pub deleting: bool,
+    /// Blobs can be mounted from another repository.
+    pub mounting: bool,
 }
 
 impl Default for Abilities {
@@ -110,6 +112,7 @@ impl Default for Abilities {
             catalog: true,
             referrers: true,
             deleting: true,
+            mounting: true,
         }
     }
 }

@@ -6,6 +6,7 @@
     reason = "a test picks the one case it waits for"
 )]
 
+mod copies;
 mod pages;
 
 use crate::engine_bed::{Bed, Engine, merge};

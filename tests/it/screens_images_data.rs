@@ -1,6 +1,7 @@
 //! Images, projects, robot accounts and vulnerabilities in plain data, for looking at screens.
 
 use super::screens_fixtures::{ago, connection, object};
+use std::sync::Arc;
 use tiphys::domain::finding::{Finding, Severity as Matter};
 use tiphys::domain::image::{
     Accessory, Affected, ArtifactDetail, ArtifactRow, Component, CveRow, Digest, Flavour,
@@ -239,7 +240,7 @@ fn cves() -> Vec<RegistryRow> {
             fix: fix.into(),
         }],
         images: vec![(running().object, running().title().into())],
-        places: running().places,
+        places: running().places.into_iter().map(Arc::new).collect(),
         description: "a buffer is read past its end".into(),
         links: Vec::new(),
     };

@@ -297,7 +297,7 @@ pub(super) fn want_more(state: &mut State, out: &mut Effects) {
         view.filter.is_empty() && !view.faults_only && view.sort == Sort::of_kind(&view.kind);
     let rows = match usual {
         false => extent,
-        true if position + 2 * window >= there => there - there % PAGE + PAGE,
+        true if position + window + window / 2 >= there => there - there % PAGE + PAGE,
         true => return,
     };
     let rows = rows.min(extent);

@@ -19,6 +19,7 @@ use crate::domain::image_update::UpdateRow;
 use crate::domain::object::{Cluster, ObjectRef, Text, Uid};
 use crate::domain::status::Health;
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
 
 /// Where an image runs: one container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -328,7 +329,8 @@ pub struct CveRow {
     pub packages: Vec<Affected>,
     /// The artifacts, with the titles people know.
     pub images: Vec<(ObjectRef, Text)>,
-    pub places: Vec<Place>,
+    /// Shared: one place has hundreds of vulnerabilities.
+    pub places: Vec<Arc<Place>>,
     pub description: Text,
     pub links: Vec<Text>,
 }

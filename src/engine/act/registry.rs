@@ -286,19 +286,58 @@ impl Errand {
 
     async fn copy(&self, to: &str) -> Result<Accepted, Finding> {
         let place = self.image_place().await?;
-        if !place.registry.is_harbor() {
+        let target = self.copy_target(&place, to).await?;
+        if place.registry.is_harbor() {
+            return self.copy_in_harbor(&place, &target).await;
+        }
+        let from = (&*place.repository, &place.digest);
+        let copied = place.registry.copy(&self.session, from, &target).await;
+        copied.map_err(|trouble| self.registry_trouble(&trouble))?;
+        let wanted = target.tag.as_deref().unwrap_or(place.digest.text());
+        let now = self
+            .named(&place.registry, &target.repository, wanted)
+            .await?;
+        if now.as_ref() != Some(&place.digest) {
+            let hint = "look at the repository again: somebody else may have pushed to it";
+            return Err(self.refuse(format!("`{wanted}` does not name it afterwards"), hint));
+        }
+        Ok(Accepted::seen(
+            "the registry shares its layers with the other repository",
+            format!("`{}` has {}", target.repository, place.digest.short()),
+        ))
+    }
+
+    /// Reads where an image is to be copied to; it stays within its registry.
+    async fn copy_target(&self, place: &ImagePlace, to: &str) -> Result<Reference, Finding> {
+        let host = &*place.registry.host;
+        let to = to.strip_prefix(&format!("{host}/")).unwrap_or(to);
+        let other = to.split_once('/').map_or("", |(first, _)| first);
+        // A project of Harbor may be named like a host.
+        let is_host = if place.registry.is_harbor() {
+            other.contains(':') || self.session.registries.knows(other).await
+        } else {
+            other.contains(['.', ':'])
+        };
+        if is_host {
             return Err(self.refuse(
-                "a plain registry copies nothing by itself",
-                "copy it with `skopeo copy --all`",
+                format!("it would leave `{host}` for `{other}`, and what is in one registry cannot be shared with another"),
+                "copy it with `skopeo copy --all`, which carries the bytes over",
             ));
         }
-        let target = Reference::parse(&format!("{}/{to}", place.registry.host));
-        let target = target.filter(|one| one.digest.is_none()).ok_or_else(|| {
+        let target = Reference::parse(&format!("{host}/{to}"));
+        target.filter(|one| one.digest.is_none()).ok_or_else(|| {
             self.refuse(
                 format!("`{to}` is no repository"),
                 "write project/repository, or with :tag",
             )
-        })?;
+        })
+    }
+
+    async fn copy_in_harbor(
+        &self,
+        place: &ImagePlace,
+        target: &Reference,
+    ) -> Result<Accepted, Finding> {
         let from = segment(&format!("{}@{}", place.repository, place.digest));
         let path = relative(&format!(
             "{}/artifacts?from={from}",

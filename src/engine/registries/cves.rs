@@ -7,7 +7,7 @@ use super::fleet::Fleet;
 use super::survey::{Survey, all, begin, gather, read_report, report_name};
 use super::{BETWEEN_LOOKS, Sender};
 use crate::domain::image::{
-    Affected, ArtifactRow, CveRow, RegistryRow, Report, Severity, cves_kind, registry_object,
+    Affected, ArtifactRow, CveRow, Place, RegistryRow, Report, Severity, cves_kind, registry_object,
 };
 use crate::domain::object::{Text, Uid};
 use crate::domain::status::Freshness;
@@ -109,7 +109,7 @@ impl Distilled {
 }
 
 /// How many reports are read before what they say is shown.
-const BATCH: usize = 16;
+const BATCH: usize = 32;
 
 async fn cve_rows(
     survey: &mut Survey,
@@ -196,6 +196,8 @@ fn gather_cves(
     (distilled, found): (&Distilled, &mut BTreeMap<Text, CveRow>),
 ) {
     let mut own: BTreeSet<&Text> = BTreeSet::new();
+    let title: Text = row.title().into();
+    let places: Vec<Arc<Place>> = row.places.iter().cloned().map(Arc::new).collect();
     for one in hits {
         let entry = found.entry(Text::clone(&one.id)).or_insert_with(|| {
             let (description, links) = distilled.said.get(&one.id).cloned().unwrap_or_default();
@@ -216,8 +218,9 @@ fn gather_cves(
         entry.packages.push(one.affected.clone());
         // One vulnerability may be in several packages of an image.
         if own.insert(&one.id) {
-            entry.images.push((row.object.clone(), row.title().into()));
-            entry.places.extend(row.places.iter().cloned());
+            let image = (row.object.clone(), Text::clone(&title));
+            entry.images.push(image);
+            entry.places.extend(places.iter().map(Arc::clone));
         }
     }
 }

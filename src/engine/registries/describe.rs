@@ -41,7 +41,7 @@ impl Lines {
         self.0.push(format!("  {text}").into());
     }
 
-    fn places(&mut self, places: &[Place]) {
+    fn places<'p>(&mut self, places: impl ExactSizeIterator<Item = &'p Place>) {
         self.heading(&format!("Runs in {}", counted(places.len(), "container")));
         for place in places {
             let app = place.application.as_ref().map(ObjectRef::path);
@@ -104,7 +104,7 @@ pub(in crate::engine) async fn describe(
         RegistryRow::Registry(row) => of_registry(&mut lines, &row),
         RegistryRow::Cve(row) => of_cve(&mut lines, &row),
         RegistryRow::Update(row) => of_update(&mut lines, &row),
-        RegistryRow::Image(row) => lines.places(&row.places),
+        RegistryRow::Image(row) => lines.places(row.places.iter()),
     }
     Ok(lines.0)
 }
@@ -148,7 +148,7 @@ fn of_image(lines: &mut Lines, detail: &ArtifactDetail) {
     for (name, value) in &detail.labels {
         lines.item(format!("{name}={value}"));
     }
-    lines.places(&row.places);
+    lines.places(row.places.iter());
     if let Some(report) = detail.report.report() {
         lines.heading(&format!(
             "Vulnerabilities: {}",
@@ -263,7 +263,7 @@ fn of_cve(lines: &mut Lines, row: &CveRow) {
     for (_, title) in &row.images {
         lines.item(title);
     }
-    lines.places(&row.places);
+    lines.places(row.places.iter().map(|place| &**place));
     if !row.links.is_empty() {
         lines.heading("Links");
     }

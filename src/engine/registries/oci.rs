@@ -38,16 +38,24 @@ pub(super) struct Resolved {
 
 /// What a repository is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Want {
+pub(super) enum Want<'w> {
     Pull,
     Push,
+    /// Push what another repository has.
+    Mount {
+        from: &'w str,
+    },
 }
 
-impl Want {
-    fn actions(self) -> &'static str {
+impl Want<'_> {
+    /// Returns what a token is asked for; several scopes are parted by a blank.
+    fn scope(self, repository: &str) -> String {
         match self {
-            Self::Pull => "pull",
-            Self::Push => "pull,push",
+            Self::Pull => format!("repository:{repository}:pull"),
+            Self::Push => format!("repository:{repository}:pull,push"),
+            Self::Mount { from } => {
+                format!("repository:{repository}:pull,push repository:{from}:pull")
+            }
         }
     }
 }
@@ -57,10 +65,10 @@ impl Registry {
     pub(super) async fn v2(
         &self,
         session: &Session,
-        (repository, want): (&str, Want),
+        (repository, want): (&str, Want<'_>),
         asked: Asked,
     ) -> Result<Reply, Trouble> {
-        let scope = format!("repository:{repository}:{}", want.actions());
+        let scope = want.scope(repository);
         let known = self.known_token(&scope).await;
         let reply = self
             .exchange(session, asked.clone().authorised(known))
@@ -107,11 +115,11 @@ impl Registry {
         scope: &str,
     ) -> Result<HeaderValue, Trouble> {
         let mark = if realm.contains('?') { '&' } else { '?' };
-        let query = format!(
-            "{mark}service={}&scope={}",
-            segment(service),
-            segment(scope)
-        );
+        let scopes = scope
+            .split(' ')
+            .map(|one| format!("&scope={}", segment(one)));
+        let scopes: String = scopes.collect();
+        let query = format!("{mark}service={}{scopes}", segment(service));
         let asked = Asked::get(String::new()).accept("application/json");
         let mut asked = asked.authorised(self.account.basic());
         let reply = if let Some(path) = self.own_path(realm) {
@@ -169,7 +177,7 @@ impl Registry {
     pub(super) async fn v2_good(
         &self,
         session: &Session,
-        place: (&str, Want),
+        place: (&str, Want<'_>),
         asked: Asked,
     ) -> Result<Reply, Trouble> {
         let outcome = match self.v2(session, place, asked).await {

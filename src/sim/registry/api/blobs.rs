@@ -46,7 +46,10 @@ impl Oci {
         let now = self.registry.now();
         if let (Some(digest), Some(from)) = (call.parameter("mount"), call.parameter("from")) {
             let may = self.rules.admit(&call.headers, Wish::Pull(from)).is_ok();
-            if may && self.registry.write().mount(from, name, digest, now) {
+            if self.abilities.mounting
+                && may
+                && self.registry.write().mount(from, name, digest, now)
+            {
                 return Ok(stored(name, digest));
             }
         }
