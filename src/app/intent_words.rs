@@ -369,7 +369,12 @@ fn parse_target(
     let of_run = runs::is_shared(intent.word, &kind);
     let sets_image = intent.word == "set-image" && rollouts::takes_image(&kind);
     if is_for_rollouts(intent.word) && kind != rollouts() && !of_run && !sets_image {
-        let sentence = format!("`{}` is for Rollouts, not for {kind}", intent.word);
+        let of = if intent.word == "set-image" {
+            "Rollouts, workloads and Applications"
+        } else {
+            "Rollouts"
+        };
+        let sentence = format!("`{}` is for {of}, not for {kind}", intent.word);
         return Err(WordsProblem::new(sentence, Some(example(intent))));
     }
     let ends_analysis = intent.word == "terminate" && is_analysis(&kind);

@@ -80,16 +80,22 @@ pub(super) async fn answer(session: &Arc<Session>, what: Fetch) -> Result<Answer
             objects,
             container,
             image,
-        } => {
-            let mut plans = Vec::new();
-            for object in &objects {
-                plans.push(super::git::plan(session, object, (&container, &image)).await?);
-            }
-            Ok(Answer::ImagePlans(plans))
-        }
+        } => plans(session, &objects, (&container, &image)).await,
         // The platform answers this one without a connection.
         Fetch::Contexts => Ok(Answer::Contexts(vec![session.context.clone()])),
     }
+}
+
+async fn plans(
+    session: &Session,
+    objects: &[ObjectRef],
+    wanted: (&Text, &Text),
+) -> Result<Answer, Finding> {
+    let mut plans = Vec::new();
+    for object in objects {
+        plans.push(super::git::plan(session, object, wanted).await?);
+    }
+    Ok(Answer::ImagePlans(plans))
 }
 
 fn dashboard(json: &str) -> Result<Answer, Finding> {

@@ -11,7 +11,7 @@ mod source;
 mod wire;
 
 pub(super) use server::finding;
-pub(super) use source::Wish;
+pub(super) use source::{Wish, narrowed};
 
 use crate::api::convert::application::ApplicationReader;
 use crate::domain::application::Application;
@@ -50,6 +50,7 @@ pub(super) async fn plan(
     (container, image): (&Text, &Text),
 ) -> Result<ImagePlan, crate::domain::finding::Finding> {
     let live = session.object_or_finding(object).await?;
+    let container = narrowed(&live, container, image);
     let wish = Wish {
         object,
         live: &live,
@@ -62,7 +63,7 @@ pub(super) async fn plan(
     Ok(ImagePlan {
         object: object.clone(),
         uid: (!uid.is_empty()).then(|| Uid(uid.into())),
-        container: Text::clone(container),
+        container: container.into(),
         image: Text::clone(image),
         commit: ready.map(|ready| ready.plan),
         keeper,

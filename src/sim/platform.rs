@@ -32,7 +32,7 @@ use super::git::{GitError, GitServer};
 use super::harbor::Harbor;
 use super::network::Network;
 use super::rng::Seed;
-use super::scenario::{Component, Scenario};
+use super::scenario::Scenario;
 use super::webhook;
 use crate::domain::clock::Clock as _;
 use chrono::{DateTime, Utc};
@@ -175,9 +175,7 @@ impl Simulation {
         };
         let parts = parts::start(&ground, root_ca.unwrap_or_default()).await?;
         objects::create_all(&admin, &options.scenario.manifests).await?;
-        if ground.starts(Component::ArgoCd) {
-            repositories::start(&ground).await?;
-        }
+        repositories::start(&ground).await?;
         fleet::create(&admin, options.apps, options.seed).await?;
 
         let receiver = bring_events(&options, &server, &git, &stop);

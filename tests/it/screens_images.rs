@@ -70,6 +70,12 @@ fn dialogs_on_images_name_what_happens() {
     look!("image_delete_dialog", &[USUAL], |desk| {
         desk.command("images").keys("j ctrl-d");
     });
+    look!("image_commit_dialog", &[NARROW, USUAL], |desk| {
+        desk.command("images").keys("j u");
+    });
+    look!("image_patch_dialog", &[NARROW], |desk| {
+        desk.command("images").keys("j i up right");
+    });
     look!("robot_create_dialog", &[USUAL], |desk| {
         desk.command("robots").keys("a").types("ci-scan");
     });

@@ -60,7 +60,13 @@ fn answered(cockpit: &mut Cockpit) {
     let requests = cockpit.asked().into_iter();
     let mut fetches = requests.filter_map(|request| match request {
         Request::Fetch { ticket, what } => Some((*ticket, answer(what))),
-        _ => None,
+        Request::Connect { .. }
+        | Request::Subscribe { .. }
+        | Request::Unsubscribe { .. }
+        | Request::More { .. }
+        | Request::Act { .. }
+        | Request::Reload
+        | Request::RetryNow => None,
     });
     let (ticket, answer) = fetches.next_back().expect("something was fetched");
     drop(fetches);

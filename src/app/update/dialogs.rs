@@ -383,11 +383,10 @@ fn facts(state: &State, form: &Form, targets: &[Target]) -> Vec<(String, String)
     if let Form::ImageRoute { plans } = form
         && let Some(plan) = plans.first()
     {
-        let container = match &*plan.container {
-            "*" => String::new(),
-            name => format!(" (container {name})"),
-        };
-        fact("image", format!("{}{container}", plan.image));
+        fact("image", plan.image.to_string());
+        if &*plan.container != "*" {
+            fact("container", plan.container.to_string());
+        }
     }
     if let Some((label, text)) = runs::fact(form) {
         fact(label, text);

@@ -9,7 +9,7 @@ use super::subject::{Subject, subjects};
 use super::{Effects, navigate};
 use crate::app::overlays::Dialog;
 use crate::app::overlays::dialog::{Field, FieldId, FieldValue, Form, Target};
-use crate::app::screens::applications;
+use crate::app::screens::{Screen, applications};
 use crate::app::state::State;
 use crate::domain::image::{CommitPlan, FileChange, ImagePlan, ImageVerb, NoCommit};
 use crate::domain::intent::{Intent, Verb};
@@ -27,11 +27,29 @@ pub(super) fn chosen(state: &State) -> Vec<Subject> {
         .into_iter()
         .filter(|one| is_workload(&one.object))
         .collect();
-    if workloads.is_empty() {
-        rollouts::chosen_rollouts(state)
-    } else {
-        workloads
+    if !workloads.is_empty() {
+        return workloads;
     }
+    let rollouts = rollouts::chosen_rollouts(state);
+    if rollouts.is_empty() {
+        only_workload(state).into_iter().collect()
+    } else {
+        rollouts
+    }
+}
+
+/// Returns the workload of the Application whose tree is open, when it has one alone.
+fn only_workload(state: &State) -> Option<Subject> {
+    let Screen::Application(screen) = state.screen() else {
+        return None;
+    };
+    let nodes = screen.tree.nodes.iter();
+    let mut managed = nodes.filter(|node| node.sync.is_some() && is_workload(&node.object));
+    let one = managed.next()?;
+    managed.next().is_none().then(|| Subject {
+        object: one.object.clone(),
+        uid: one.uid.clone(),
+    })
 }
 
 /// Returns whether an object has a template whose image can be set.
@@ -83,9 +101,11 @@ pub(super) fn begin(
 
 /// Asks for what a dialog has been filled in with.
 pub(super) fn ask(state: &mut State, dialog: &Dialog, intents: &[Intent], out: &mut Effects) {
-    let wanted = intents.iter().find_map(|intent| match &intent.verb {
-        Verb::SetImage { container, image } => Some((Text::clone(container), Text::clone(image))),
-        _ => None,
+    let wanted = intents.iter().find_map(|intent| {
+        let Verb::SetImage { container, image } = &intent.verb else {
+            return None;
+        };
+        Some((Text::clone(container), Text::clone(image)))
     });
     let objects = dialog.targets.iter().map(|target| target.object.clone());
     if let Some(wanted) = wanted {
@@ -95,12 +115,13 @@ pub(super) fn ask(state: &mut State, dialog: &Dialog, intents: &[Intent], out: &
 
 /// Returns the objects, container and image of an intent that was typed without a route.
 pub(super) fn asks_for_route(verb: &Verb) -> Option<(Text, Text)> {
-    match verb {
-        Verb::Image(ImageVerb::Commit {
-            container, image, ..
-        }) => Some((Text::clone(container), Text::clone(image))),
-        _ => None,
-    }
+    let Verb::Image(ImageVerb::Commit {
+        container, image, ..
+    }) = verb
+    else {
+        return None;
+    };
+    Some((Text::clone(container), Text::clone(image)))
 }
 
 /// Opens the dialog when the plans are there.

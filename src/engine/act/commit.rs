@@ -23,6 +23,7 @@ impl Errand {
         or_patch: bool,
     ) -> Result<Accepted, Finding> {
         let live = self.target().await?;
+        let container = git::narrowed(&live, container, image);
         let wish = Wish {
             object: &self.intent.target,
             live: &live,
@@ -54,6 +55,13 @@ impl Errand {
         git::finding(&self.cannot(), why)
     }
 
+    /// Refuses with what would help, by either route.
+    fn or_by_patch(&self, why: &NoCommit, patch: &str) -> Finding {
+        let mut finding = self.no_commit(why);
+        finding.hint = Some(format!("{}; {patch}", why.hint).into());
+        finding
+    }
+
     /// A patch that would be put back is not sent without being asked for by name.
     async fn patch_instead(
         &self,
@@ -63,21 +71,15 @@ impl Errand {
     ) -> Result<Accepted, Finding> {
         let keeper = git::keeper(&self.session, wish.object, live).await;
         if wish.object.kind == application_kind() {
-            let mut finding = self.no_commit(why);
-            finding.hint =
-                Some("with `route=patch` the Application overrides the image itself".into());
-            return Err(finding);
+            let patch = "with `route=patch` the Application overrides the image itself";
+            return Err(self.or_by_patch(why, patch));
         }
         if let Some(keeper) = keeper.filter(|keeper| keeper.self_heal) {
-            let mut finding = self.no_commit(why);
-            finding.hint = Some(
-                format!(
-                    "self-heal of `{}` would set a patch back; ask for it all the same with `route=patch`",
-                    keeper.application.path()
-                )
-                .into(),
+            let app = keeper.application.path();
+            let patch = format!(
+                "self-heal of `{app}` would set a patch back; `route=patch` does it all the same"
             );
-            return Err(finding);
+            return Err(self.or_by_patch(why, &patch));
         }
         let mut accepted = self.set_image(wish.container, wish.image).await?;
         if !why.unmanaged {

@@ -143,14 +143,7 @@ impl Expectation {
                 head,
                 before,
                 auto_sync,
-            } => match commit::look(object, (id, head, before), *auto_sync) {
-                None => Look::NotYet,
-                Some(Ok(detail)) => Look::Seen(detail),
-                Some(Err(sentence)) => Look::Failed(refusal(
-                    sentence,
-                    "the commit stays; see the results of the operation",
-                )),
-            },
+            } => of_commit(object, (id, head, before), *auto_sync),
             Self::Written(before) => {
                 let version = text(object, &["metadata", "resourceVersion"]);
                 seen_if(version != before, || {
@@ -158,6 +151,18 @@ impl Expectation {
                 })
             }
         }
+    }
+}
+
+/// What an Application shows of a commit.
+fn of_commit(object: &Value, commits: (&str, &str, &str), auto_sync: bool) -> Look {
+    match commit::look(object, commits, auto_sync) {
+        None => Look::NotYet,
+        Some(Ok(detail)) => Look::Seen(detail),
+        Some(Err(sentence)) => Look::Failed(refusal(
+            sentence,
+            "the commit stays; see the results of the operation",
+        )),
     }
 }
 

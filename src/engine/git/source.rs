@@ -4,7 +4,7 @@ use super::edit::Wanted;
 use crate::api::convert::application_kind;
 use crate::api::convert::pod_images::tracked_by;
 use crate::domain::image::{NoCommit, Reference};
-use crate::domain::node::Node as _;
+use crate::domain::node::Node;
 use crate::domain::object::{GroupKind, ObjectRef};
 use crate::engine::facts::{items, text};
 use crate::engine::session::Session;
@@ -108,7 +108,7 @@ pub(super) fn source_of(application: &Value) -> Result<Source, NoCommit> {
         url,
         revision: text(source, &["targetRevision"]).to_owned(),
         folder,
-        recurses: recurse.and_then(|one| one.boolean()) == Some(true),
+        recurses: recurse.and_then(Node::boolean) == Some(true),
     })
 }
 
@@ -184,13 +184,31 @@ fn used_by(application: &Value, image: &str) -> Result<String, NoCommit> {
     })
 }
 
+/// Names the container that is meant when none is named: the only one that runs the repository of
+/// the image. Several, or none, stay `*`.
+pub(in crate::engine) fn narrowed<'c>(live: &'c Value, container: &'c str, image: &str) -> &'c str {
+    let wanted = Reference::parse(image).map(|one| one.name());
+    let runs = |one: &&Value| {
+        let own = Reference::parse(text(one, &["image"]));
+        own.is_some_and(|own| Some(own.name()) == wanted)
+    };
+    let mut fitting = containers(live).filter(runs);
+    match (container, fitting.next(), fitting.next()) {
+        ("*", Some(one), None) => text(one, &["name"]),
+        _ => container,
+    }
+}
+
+fn containers(live: &Value) -> impl Iterator<Item = &Value> {
+    let lists = ["containers", "initContainers"];
+    lists
+        .into_iter()
+        .flat_map(|list| items(live, &["spec", "template", "spec", list]))
+}
+
 /// Returns what a container runs; all of them when they run the same.
 fn used_in(live: &Value, container: &str) -> Result<String, NoCommit> {
-    let lists = ["containers", "initContainers"];
-    let containers = lists
-        .iter()
-        .flat_map(|list| items(live, &["spec", "template", "spec", list]));
-    let mut names: Vec<&str> = containers
+    let mut names: Vec<&str> = containers(live)
         .filter(|one| container == "*" || text(one, &["name"]) == container)
         .map(|one| bare(text(one, &["image"])))
         .collect();
@@ -265,6 +283,9 @@ mod tests {
         );
         assert!(reason(used_in(&live, "*")).contains("2 different images"));
         assert!(reason(used_in(&live, "web")).contains("no container"));
+        assert_eq!(narrowed(&live, "*", "r.io:5000/shop/api:2"), "app");
+        assert_eq!(narrowed(&live, "*", "r.io:5000/shop/web:2"), "*");
+        assert_eq!(narrowed(&live, "wait", "r.io:5000/shop/api:2"), "wait");
         let app = json!({"status": {"summary": {"images": ["nginx:1.25", "r.io/shop/api:1"]}}});
         let nginx = used_by(&app, "docker.io/library/nginx:1.26");
         assert_eq!(nginx, Ok(String::from("nginx")));

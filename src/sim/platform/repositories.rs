@@ -5,6 +5,7 @@ use super::parts::Ground;
 use super::{GIT_URL, SimError, objects};
 use crate::sim::git::http::{Access, router};
 use crate::sim::rng::Seed;
+use crate::sim::scenario::Component;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use serde_json::json;
@@ -21,8 +22,11 @@ pub(super) fn access(seed: u64) -> Access {
     }
 }
 
-/// Puts the git server into the cluster; what it is in must be there already.
+/// Puts the git server into the cluster of Argo CD; what it is in must be there already.
 pub(super) async fn start(ground: &Ground<'_>) -> Result<(), SimError> {
+    if !ground.starts(Component::ArgoCd) {
+        return Ok(());
+    }
     let access = access(ground.options.seed);
     let admin = ground.server.client("tiphys:scenario");
     objects::create_part(&admin, "git.yaml").await?;
