@@ -61,10 +61,7 @@ pub(super) fn read(
         (path, text),
         environment,
         problems,
-        |reader, table| RegistryOptions {
-            kind: kind(reader, table),
-            ..options(reader, table, &REGISTRIES)
-        },
+        |reader, table| options(reader, table, &REGISTRIES),
     )
 }
 
@@ -164,6 +161,7 @@ fn options(reader: &mut Reader<'_>, table: &Table, list: &List) -> RegistryOptio
             .unwrap_or_else(|| String::from("*")),
         host: reader.text(table, "host").map(|host| host.to_lowercase()),
         address: reader.address(table, "url"),
+        kind: kind_in(reader, table, list),
         command: command(reader, table),
         secret: secret(reader, table),
         ..RegistryOptions::default()
@@ -184,6 +182,15 @@ fn options(reader: &mut Reader<'_>, table: &Table, list: &List) -> RegistryOptio
         reader.wrong.push(String::from(sentence));
     }
     options
+}
+
+/// Only registries are of several kinds.
+fn kind_in(reader: &mut Reader<'_>, table: &Table, list: &List) -> RegistryKind {
+    if list.settings.contains(&"kind") {
+        kind(reader, table)
+    } else {
+        RegistryKind::Auto
+    }
 }
 
 fn kind(reader: &mut Reader<'_>, table: &Table) -> RegistryKind {

@@ -189,7 +189,7 @@ fn used_by(application: &Value, image: &str) -> Result<String, NoCommit> {
 pub(in crate::engine) fn narrowed<'c>(live: &'c Value, container: &'c str, image: &str) -> &'c str {
     let wanted = Reference::parse(image).map(|one| one.name());
     let runs = |one: &&Value| {
-        let own = Reference::parse(text(one, &["image"]));
+        let own = Reference::parse(bare(text(one, &["image"])));
         own.is_some_and(|own| Some(own.name()) == wanted)
     };
     let mut fitting = containers(live).filter(runs);
