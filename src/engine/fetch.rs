@@ -42,14 +42,7 @@ pub(super) async fn answer(session: &Arc<Session>, what: Fetch) -> Result<Answer
                 lines,
             })
         }
-        Fetch::Describe { object } => {
-            let live = session.object_or_finding(&object).await?;
-            let events = events::of(session, &object).await;
-            Ok(Answer::Text {
-                title: title(&object),
-                lines: describe::describe(&live, &events, session.now()),
-            })
-        }
+        Fetch::Describe { object } => described(session, &object).await,
         Fetch::Events { object } => Ok(Answer::Events(events::of(session, &object).await?)),
         Fetch::Diff {
             application,
@@ -84,6 +77,15 @@ pub(super) async fn answer(session: &Arc<Session>, what: Fetch) -> Result<Answer
         // The platform answers this one without a connection.
         Fetch::Contexts => Ok(Answer::Contexts(vec![session.context.clone()])),
     }
+}
+
+async fn described(session: &Session, object: &ObjectRef) -> Result<Answer, Finding> {
+    let live = session.object_or_finding(object).await?;
+    let events = events::of(session, object).await;
+    Ok(Answer::Text {
+        title: title(object),
+        lines: describe::describe(&live, &events, session.now()),
+    })
 }
 
 async fn plans(

@@ -8,6 +8,7 @@
 
 use crate::engine_bed::{Engine, OneClient};
 use axum::extract::Request as Asked;
+use axum::response::IntoResponse as _;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DeleteParams};
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tiphys::domain::image::{ImagePlan, ImageVerb, NoCommit};
 use tiphys::domain::intent::{Stage, Verb};
 use tiphys::domain::object::{GroupKind, ObjectRef};
+use tiphys::domain::servers::{GitOptions, Login, RegistryOptions, Secret as Password};
 use tiphys::engine::EngineOptions;
 use tiphys::engine::protocol::{Answer, Fetch, Update};
 use tiphys::sim::git::{Author, NewCommit, http};
@@ -40,33 +42,20 @@ impl Bed {
         if !git_is_there() {
             return None;
         }
-        let mut scenario = scenario::load(scenario::DEFAULT, None).expect("a scenario");
-        scenario.starts = vec![Component::Workloads, Component::ArgoCd, Component::Harbor];
-        scenario.manifests.retain(|object| {
-            let name = object["metadata"]["name"].as_str().unwrap_or_default();
-            match object["kind"].as_str().unwrap_or_default() {
-                "Application" => matches!(name, "guestbook-dev" | "guestbook-prod"),
-                kind => matches!(kind, "AppProject" | "Namespace" | "ConfigMap"),
-            }
-        });
-        scenario.syncs.clear();
-        scenario.faults.clear();
-        let folder = tempfile::tempdir().expect("a folder");
-        let options = SimulationOptions {
-            pace: Pace::Running { speed: 20.0 },
-            data: Some(folder.path().to_owned()),
-            ..SimulationOptions::new(scenario)
-        };
-        let simulation = Simulation::start(options).await.expect("a platform");
+        let (simulation, folder) = platform(".git").await;
+        let mut bed = Self::of(simulation, folder, EngineOptions::default()).await;
+        bed.until_image("1.2.0").await;
+        Some(bed)
+    }
+
+    async fn of(simulation: Simulation, folder: tempfile::TempDir, options: EngineOptions) -> Self {
         let platform = Arc::new(OneClient(simulation.client()));
-        let engine = Engine::connect(platform, EngineOptions::default()).await;
-        let mut bed = Self {
+        let engine = Engine::connect(platform, options).await;
+        Self {
             simulation,
             engine,
             folder,
-        };
-        bed.until_image("1.2.0").await;
-        Some(bed)
+        }
     }
 
     fn frontend(&self) -> ObjectRef {
@@ -149,6 +138,35 @@ impl Bed {
         let git = self.simulation.git();
         git.commit_files(REPOSITORY, &commit).expect("a commit");
     }
+}
+
+/// Starts the platform; addresses of repositories end in `suffix`.
+async fn platform(suffix: &str) -> (Simulation, tempfile::TempDir) {
+    let mut scenario = scenario::load(scenario::DEFAULT, None).expect("a scenario");
+    scenario.starts = vec![Component::Workloads, Component::ArgoCd, Component::Harbor];
+    scenario.manifests.retain(|object| {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        match object["kind"].as_str().unwrap_or_default() {
+            "Application" => matches!(name, "guestbook-dev" | "guestbook-prod"),
+            kind => matches!(kind, "AppProject" | "Namespace" | "ConfigMap"),
+        }
+    });
+    for object in &mut scenario.manifests {
+        if let Some(url) = object.pointer_mut("/spec/source/repoURL") {
+            let plain = url.as_str().unwrap_or_default().trim_end_matches(".git");
+            *url = format!("{plain}{suffix}").into();
+        }
+    }
+    scenario.syncs.clear();
+    scenario.faults.clear();
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = SimulationOptions {
+        pace: Pace::Running { speed: 20.0 },
+        data: Some(folder.path().to_owned()),
+        ..SimulationOptions::new(scenario)
+    };
+    let simulation = Simulation::start(options).await.expect("a platform");
+    (simulation, folder)
 }
 
 /// Pushes go through `git http-backend`.
@@ -379,5 +397,69 @@ async fn without_an_account_the_reason_is_said_and_a_patch_is_asked_for_by_name(
         panic!("{accepted:?}");
     };
     assert!(detail.contains("will set it back"), "{detail}");
+    bed.simulation.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_elsewhere_is_followed_to_the_path_it_names() {
+    if !git_is_there() {
+        return;
+    }
+    let (simulation, folder) = platform("").await;
+    let access = http::Access {
+        username: String::from("bot"),
+        password: String::from("s3cret"),
+    };
+    let real = http::router(simulation.git().clone(), access);
+    // As GitLab does: a path without `.git` is sent to the one with it, and takes no posts.
+    let app = axum::Router::new().fallback(move |asked: Asked| {
+        let real = real.clone();
+        async move {
+            let uri = asked.uri().to_string();
+            if uri.contains(".git/") {
+                return real.oneshot(asked).await.expect("an answer");
+            }
+            let to = uri.replacen("/info/refs", ".git/info/refs", 1);
+            axum::response::Redirect::permanent(&to).into_response()
+        }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(tokio::spawn(
+        async move { axum::serve(listener, app).await },
+    ));
+    let options = EngineOptions {
+        git: vec![GitOptions {
+            server: RegistryOptions {
+                context: String::from("*"),
+                host: Some(String::from("git.tiphys.local")),
+                address: Some(format!("http://{address}")),
+                login: Login {
+                    username: Some(String::from("bot")),
+                    password: Some(Password::new("s3cret")),
+                    ..Login::default()
+                },
+                ..RegistryOptions::default()
+            },
+            author: Some(String::from("Deploy Bot <bot@example.com>")),
+        }],
+        ..EngineOptions::default()
+    };
+    let mut bed = Bed::of(simulation, folder, options).await;
+    bed.until_image("1.2.0").await;
+
+    let frontend = bed.frontend();
+    let id = bed.commit(&frontend, false);
+    let accepted = bed.engine.outcome(id).await;
+
+    assert!(matches!(accepted, Stage::Accepted { .. }), "{accepted:?}");
+    let log = bed
+        .simulation
+        .git()
+        .log(REPOSITORY, "main", 1)
+        .expect("a log");
+    assert_eq!(log[0].author.to_string(), "Deploy Bot <bot@example.com>");
     bed.simulation.shutdown().await;
 }

@@ -20,6 +20,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
+use std::sync::OnceLock;
 
 const NAME_IT: &str = "name an account in Argo CD's repository Secret, or in the configuration: `[[git]]` with `host`, `username` and `password-env`, `password-file`, `password-command` or `secret`";
 
@@ -30,6 +31,8 @@ pub(super) struct Repository {
     pub(super) shown: String,
     route: Route,
     path: String,
+    /// Where the server has sent us: GitLab does to a path with `.git`.
+    moved: OnceLock<String>,
     account: Account,
     /// Why there is no account.
     without: Option<String>,
@@ -104,6 +107,7 @@ pub(super) async fn find(
         shown,
         route,
         path: format!("/{}", address.path.trim_end_matches('/')),
+        moved: OnceLock::new(),
         account,
         without,
         author: options.and_then(|one| one.author.clone()),
@@ -297,10 +301,19 @@ impl Repository {
         self.account.shown()
     }
 
+    fn path(&self) -> &str {
+        self.moved.get().unwrap_or(&self.path)
+    }
+
     /// Asks what the repository has; for a push also whether the account may.
     pub(super) async fn refs(&self, session: &Session, service: Service) -> Result<Refs, NoCommit> {
-        let path = format!("{}/info/refs?service={}", self.path, service.name());
+        let path = format!("{}/info/refs?service={}", self.path(), service.name());
         let reply = self.send(session, Asked::get(path), service).await?;
+        let moved = reply.moved_to.as_deref();
+        let moved = moved.and_then(|path| path.strip_suffix("/info/refs"));
+        if let Some(path) = moved.and_then(|path| path.strip_prefix(&*self.route.prefix())) {
+            let _known = self.moved.set(path.to_owned());
+        }
         Refs::read(&reply.body, service).map_err(|why| self.odd(&why))
     }
 
@@ -334,7 +347,7 @@ impl Repository {
         service: Service,
         body: Vec<u8>,
     ) -> Result<Reply, NoCommit> {
-        let path = format!("{}/{}", self.path, service.name());
+        let path = format!("{}/{}", self.path(), service.name());
         let media_type = format!("application/x-{}-request", service.name());
         let asked = Asked::new(Method::POST, path).bytes(&media_type, Bytes::from(body));
         self.send(session, asked, service).await

@@ -424,6 +424,7 @@ mod tests {
                 code,
                 headers,
                 body: bytes::Bytes::new(),
+                moved_to: None,
             };
             asked_wait(&reply, now.to_utc()).map(|wait| wait.as_secs())
         };
@@ -452,6 +453,7 @@ mod tests {
             code,
             headers,
             body: body.to_owned().into(),
+            moved_to: None,
         })
     }
 

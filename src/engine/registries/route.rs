@@ -121,6 +121,8 @@ pub(in crate::engine) struct Reply {
     pub(in crate::engine) code: u16,
     pub(super) headers: HeaderMap,
     pub(in crate::engine) body: Bytes,
+    /// Where the answer came from, when the same server sent us on.
+    pub(in crate::engine) moved_to: Option<String>,
 }
 
 impl Reply {
@@ -159,6 +161,17 @@ impl Route {
         match self {
             Self::Proxy { name, .. } => format!("service {name}").into(),
             Self::Url { base, .. } => without_user(base).into(),
+        }
+    }
+
+    /// Returns the path that stands before every path that is asked for.
+    pub(in crate::engine) fn prefix(&self) -> String {
+        match self {
+            Self::Proxy { .. } => String::new(),
+            Self::Url { base, .. } => {
+                let path = reqwest::Url::parse(base).map(|url| url.path().to_owned());
+                path.unwrap_or_default().trim_end_matches('/').to_owned()
+            }
         }
     }
 
@@ -220,6 +233,7 @@ async fn by_proxy(session: &Session, base: &str, asked: Asked) -> Result<Reply, 
         code: parts.status.as_u16(),
         headers: parts.headers,
         body,
+        moved_to: None,
     })
 }
 
@@ -227,6 +241,7 @@ async fn by_url(http: &reqwest::Client, base: &str, asked: Asked) -> Result<Repl
     let mut url = reqwest::Url::parse(&format!("{base}{}", asked.path))
         .map_err(|error| Fault::Refused(format!("`{}` is no address: {error}", asked.path)))?;
     let mut headers = asked.headers;
+    let asked_of = url.clone();
     for _ in 0..=REDIRECTS {
         let request = http
             .request(asked.method.clone(), url.clone())
@@ -249,10 +264,12 @@ async fn by_url(http: &reqwest::Client, base: &str, asked: Asked) -> Result<Repl
             unreachable(&error)
         })
         .await?;
+        let is_same = url.origin() == asked_of.origin() && url != asked_of;
         return Ok(Reply {
             code,
             headers,
             body,
+            moved_to: is_same.then(|| url.path().to_owned()),
         });
     }
     Err(Fault::Unreadable(String::from(
