@@ -133,33 +133,10 @@ pub(crate) fn measure(table: &mut Table, (repositories, artifacts): (usize, usiz
     table.note(&format!(
         "a registry of {repositories} repositories × {artifacts} artifacts"
     ));
-
-    // What runs: the newest of each, and an older one of every other.
-    let rows = format!("[{}]", repositories + repositories.div_ceil(2));
-    let began = cockpit.now();
     let base = Usage::of(pid).resident_mib;
-    command(&mut cockpit, ":images", &rows);
-    // Rows of Pods come at once; what registries say of all of them comes together.
-    let joined = cockpit.until(|screen| screen.contains("critical"));
-    let opened = joined - began;
-    table.row("open the images that run, ms", opened, 3_000.0);
+    what_runs(table, &mut cockpit, repositories);
     let asked = server.requests();
-    scroll(table, &mut cockpit, "images");
-    filter(table, &mut cockpit, ("images", "05"));
-
-    let wanted = format!("of {artifacts}]");
-    let opened = cockpit.open("o", |screen| screen.contains(&wanted));
-    table.row(
-        &format!("open a repository of {artifacts}, ms"),
-        opened,
-        300.0,
-    );
-    let more = format!("[200 of {artifacts}]");
-    let more = cockpit.open("G", |screen| screen.contains(&more));
-    table.row("read a page more, ms", more, 300.0);
-    cockpit.key("g");
-    scroll(table, &mut cockpit, "repository");
-    filter(table, &mut cockpit, ("repository", "1.0"));
+    one_repository(table, &mut cockpit, artifacts);
     cockpit.key("\u{1b}");
 
     let projects = format!("[{}]", repositories.div_ceil(IN_PROJECT) + 1);
@@ -169,36 +146,55 @@ pub(crate) fn measure(table: &mut Table, (repositories, artifacts): (usize, usiz
     table.row("first vulnerabilities, ms", opened, 3_000.0);
     cockpit.settle();
     scroll(table, &mut cockpit, "vulnerabilities");
-    let opened = command(&mut cockpit, ":registries", HOST);
+    let opened = command(&mut cockpit, ":registries", "robot$cockpit");
     table.row("open the registries, ms", opened, 1_000.0);
-    table.row(
-        "resident memory with them, MiB",
-        Usage::of(pid).resident_mib,
-        80.0,
-    );
-    table.note(&format!("{asked} requests until the images were there"));
-    table.note(&format!("{base:.1} MiB before any registry was asked"));
-
+    let resident = Usage::of(pid).resident_mib;
+    table.row("resident memory with them, MiB", resident, 80.0);
+    table.note(&format!(
+        "{base:.1} MiB before any registry was asked; {asked} requests until the images were there"
+    ));
     command(&mut cockpit, ":applications", "Applications");
+    idle(table, &mut cockpit, &mut server);
+}
+
+/// The newest of each repository runs, and an older one of every other.
+fn what_runs(table: &mut Table, cockpit: &mut Terminal, repositories: usize) {
+    let rows = format!("[{}]", repositories + repositories.div_ceil(2));
+    let began = cockpit.now();
+    command(cockpit, ":images", &rows);
+    // Rows of Pods come at once; what registries say of all of them comes together.
+    let joined = cockpit.until(|screen| screen.contains("critical"));
+    table.row("open the images that run, ms", joined - began, 3_000.0);
+    scroll(table, cockpit, "images");
+    filter(table, cockpit, ("images", "05"));
+}
+
+fn one_repository(table: &mut Table, cockpit: &mut Terminal, artifacts: usize) {
+    let first = format!("[100 of {artifacts}]");
+    let opened = cockpit.open("o", |screen| screen.contains(&first));
+    let what = format!("open a repository of {artifacts}, ms");
+    table.row(&what, opened, 300.0);
+    let more = format!("[200 of {artifacts}]");
+    let more = cockpit.open("G", |screen| screen.contains(&more));
+    table.row("read a page more, ms", more, 300.0);
+    cockpit.key("g");
+    scroll(table, cockpit, "repository");
+    filter(table, cockpit, ("repository", "1.0"));
+}
+
+/// With the tables closed, nothing is asked and nothing is drawn.
+fn idle(table: &mut Table, cockpit: &mut Terminal, server: &mut Server) {
+    let pid = cockpit.pid();
     cockpit.settle();
     let before = (Usage::of(pid), server.requests(), cockpit.written());
     cockpit.listen(Duration::from_secs(10));
     let after = (Usage::of(pid), server.requests(), cockpit.written());
-    table.row(
-        "idle minute after it: CPU, s",
-        (after.0.cpu - before.0.cpu) * 6.0,
-        0.05,
-    );
-    table.row(
-        "idle minute after it: bytes",
-        (after.2 - before.2) as f64 * 6.0,
-        0.0,
-    );
-    table.row(
-        "idle minute after it: requests",
-        (after.1 - before.1) as f64 * 6.0,
-        0.0,
-    );
+    let cpu = (after.0.cpu - before.0.cpu) * 6.0;
+    let bytes = (after.2 - before.2) as f64 * 6.0;
+    let requests = (after.1 - before.1) as f64 * 6.0;
+    table.row("idle minute after it: CPU, s", cpu, 0.05);
+    table.row("idle minute after it: bytes", bytes, 0.0);
+    table.row("idle minute after it: requests", requests, 0.0);
 }
 
 /// Types a command; milliseconds until the screen has what is wanted.

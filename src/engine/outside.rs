@@ -47,11 +47,19 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-/// Makes a client that knows the certificates of a login.
+/// Makes a client that knows the certificates of a login, and whose answers come in time.
 pub(super) fn http_client(login: &Login) -> Result<reqwest::Client, Fault> {
+    client_with(login, |builder| builder.timeout(TIMEOUT))
+}
+
+/// Makes a client that knows the certificates of a login, as it is to behave besides.
+pub(super) fn client_with(
+    login: &Login,
+    manner: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client, Fault> {
     // Somebody may have chosen one already: theirs is as good.
     let _chosen = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder().timeout(TIMEOUT);
+    let mut builder = manner(reqwest::Client::builder());
     let read = |path: &std::path::Path| {
         std::fs::read(path)
             .map_err(|error| Fault::Refused(format!("cannot read `{}`: {error}", path.display())))

@@ -271,12 +271,13 @@ fn repository(rows: usize) -> Cockpit {
 }
 
 fn wished(cockpit: &Cockpit) -> Vec<usize> {
-    let requests = cockpit.all_asked().iter();
-    let more = requests.filter_map(|request| match request {
-        Request::More { rows, .. } => Some(*rows),
-        _ => None,
-    });
-    more.collect()
+    let mut wished = Vec::new();
+    for request in cockpit.all_asked() {
+        if let Request::More { rows, .. } = request {
+            wished.push(*rows);
+        }
+    }
+    wished
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::domain::image::{
     has_images, projects_kind, registries_kind, robots_kind,
 };
 use crate::domain::image_update::{UpdateRow, updates_kind};
-use crate::domain::object::GroupKind;
+use crate::domain::object::{GroupKind, ObjectRef};
 use chrono::{DateTime, Utc};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -195,41 +195,19 @@ fn update_columns() -> Vec<ColumnSpec> {
 
 /// Returns what a cell says.
 pub(super) fn cell(row: &RegistryRow, column: ColumnId, now: DateTime<Utc>) -> Cow<'_, str> {
-    match column {
-        ColumnId::Health => Cow::Owned(row.status()),
-        ColumnId::Registry(column) => match row {
-            RegistryRow::Image(row) => image_cell(row, column, now),
-            RegistryRow::Project(row) => project_cell(row, column),
-            RegistryRow::Robot(row) => robot_cell(row, column, now),
-            RegistryRow::Cve(row) => cve_cell(row, column),
-            RegistryRow::Registry(row) => registry_cell(row, column),
-            RegistryRow::Update(row) => update_cell(row, column, now),
-        },
-        ColumnId::Namespace
-        | ColumnId::Name
-        | ColumnId::Project
-        | ColumnId::Sync
-        | ColumnId::Auto
-        | ColumnId::Revision
-        | ColumnId::Operation
-        | ColumnId::Destination
-        | ColumnId::Source
-        | ColumnId::Rollout
-        | ColumnId::Strategy
-        | ColumnId::Step
-        | ColumnId::Weight
-        | ColumnId::Replicas
-        | ColumnId::Images
-        | ColumnId::Message
-        | ColumnId::System
-        | ColumnId::Trigger
-        | ColumnId::Duration
-        | ColumnId::Schedule
-        | ColumnId::LastRun
-        | ColumnId::NextRun
-        | ColumnId::Labels
-        | ColumnId::Age
-        | ColumnId::Cell(_) => Cow::Borrowed(""),
+    if column == ColumnId::Health {
+        return Cow::Owned(row.status());
+    }
+    let ColumnId::Registry(column) = column else {
+        return Cow::Borrowed("");
+    };
+    match row {
+        RegistryRow::Image(row) => image_cell(row, column, now),
+        RegistryRow::Project(row) => project_cell(row, column),
+        RegistryRow::Robot(row) => robot_cell(row, column, now),
+        RegistryRow::Cve(row) => cve_cell(row, column),
+        RegistryRow::Registry(row) => registry_cell(row, column),
+        RegistryRow::Update(row) => update_cell(row, column, now),
     }
 }
 
@@ -279,13 +257,14 @@ fn image_cell(row: &ArtifactRow, column: RegistryColumn, now: DateTime<Utc>) -> 
             Cow::Owned(names.join(" "))
         }
         Own::Host => Cow::Borrowed(&*row.registry),
-        Own::Applications => {
-            let apps = row.applications();
-            let names: Vec<&str> = apps.iter().map(|app| &*app.name).collect();
-            Cow::Owned(names.join(" "))
-        }
+        Own::Applications => Cow::Owned(names_of(&row.applications())),
         _ => Cow::Borrowed(""),
     }
+}
+
+fn names_of(objects: &[&ObjectRef]) -> String {
+    let names: Vec<&str> = objects.iter().map(|one| &*one.name).collect();
+    names.join(" ")
 }
 
 /// Returns the first tag and how many more there are: `2.3.0 +2`.
@@ -379,11 +358,7 @@ fn cve_cell(row: &CveRow, column: RegistryColumn) -> Cow<'_, str> {
         Own::Fix => Cow::Owned(fix_text(row)),
         Own::Images => Cow::Owned(row.images.len().to_string()),
         Own::Runs => Cow::Owned(row.places.len().to_string()),
-        Own::Applications => {
-            let apps = row.applications();
-            let names: Vec<&str> = apps.iter().map(|app| &*app.name).collect();
-            Cow::Owned(names.join(" "))
-        }
+        Own::Applications => Cow::Owned(names_of(&row.applications())),
         Own::Description => Cow::Borrowed(&*row.description),
         _ => Cow::Borrowed(""),
     }
@@ -527,7 +502,6 @@ pub(in crate::app) fn compare(
 )]
 fn by_image(left: &ArtifactRow, right: &ArtifactRow, column: ColumnId) -> Option<Ordering> {
     use RegistryColumn as Own;
-    let pushed = |row: &ArtifactRow| row.pushed.or(row.built);
     Some(match column {
         ColumnId::Name => by_name(left, right),
         ColumnId::Health => {
@@ -547,15 +521,14 @@ fn by_image(left: &ArtifactRow, right: &ArtifactRow, column: ColumnId) -> Option
     })
 }
 
+fn pushed(row: &ArtifactRow) -> Option<DateTime<Utc>> {
+    row.pushed.or(row.built)
+}
+
 /// By repository; in one, what is newest first.
 pub(in crate::app) fn by_name(left: &ArtifactRow, right: &ArtifactRow) -> Ordering {
-    let place = |row: &ArtifactRow| (row.repository.clone(), row.registry.clone());
-    place(left).cmp(&place(right)).then_with(|| {
-        right
-            .pushed
-            .or(right.built)
-            .cmp(&left.pushed.or(left.built))
-    })
+    let place = (&left.repository, &left.registry).cmp(&(&right.repository, &right.registry));
+    place.then_with(|| pushed(right).cmp(&pushed(left)))
 }
 
 #[allow(

@@ -185,26 +185,7 @@ fn by_application(left: &Row, right: &Row, column: ColumnId) -> Ordering {
             let (a, b) = (left.sources.first(), right.sources.first());
             a.map(place).cmp(&b.map(place))
         }
-        ColumnId::Namespace
-        | ColumnId::Name
-        | ColumnId::Labels
-        | ColumnId::Age
-        | ColumnId::Health
-        | ColumnId::Rollout
-        | ColumnId::Strategy
-        | ColumnId::Step
-        | ColumnId::Weight
-        | ColumnId::Replicas
-        | ColumnId::Images
-        | ColumnId::Message
-        | ColumnId::System
-        | ColumnId::Trigger
-        | ColumnId::Duration
-        | ColumnId::Schedule
-        | ColumnId::LastRun
-        | ColumnId::NextRun
-        | ColumnId::Registry(_)
-        | ColumnId::Cell(_) => Ordering::Equal,
+        _ => Ordering::Equal,
     }
 }
 

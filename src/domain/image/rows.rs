@@ -38,6 +38,16 @@ pub struct Place {
     pub trouble: Text,
 }
 
+/// Returns the Applications of some places, each once, sorted.
+fn applications_of<'p>(places: impl Iterator<Item = &'p Place>) -> Vec<&'p ObjectRef> {
+    let mut found: Vec<&ObjectRef> = places
+        .filter_map(|place| place.application.as_ref())
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
 /// One artifact of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArtifactRow {
@@ -163,14 +173,7 @@ impl ArtifactRow {
 
     /// Returns the Applications that run it, each once, sorted.
     pub fn applications(&self) -> Vec<&ObjectRef> {
-        let mut found: Vec<&ObjectRef> = self
-            .places
-            .iter()
-            .filter_map(|place| place.application.as_ref())
-            .collect();
-        found.sort();
-        found.dedup();
-        found
+        applications_of(self.places.iter())
     }
 }
 
@@ -343,14 +346,7 @@ impl CveRow {
 
     /// Returns the Applications that it hits, each once, sorted.
     pub fn applications(&self) -> Vec<&ObjectRef> {
-        let mut found: Vec<&ObjectRef> = self
-            .places
-            .iter()
-            .filter_map(|place| place.application.as_ref())
-            .collect();
-        found.sort();
-        found.dedup();
-        found
+        applications_of(self.places.iter().map(|place| &**place))
     }
 
     fn health(&self) -> Health {

@@ -343,19 +343,7 @@ impl Registry {
                 what("a parameter is wrong"),
                 "correct what the registry names",
             ),
-            429 => {
-                let after = reply.header("retry-after");
-                let hint = if after.is_empty() {
-                    String::from("wait a moment; log in to be allowed more")
-                } else {
-                    format!("it asks to wait for {after} s; log in to be allowed more")
-                };
-                let wait = after.parse().ok().map(Duration::from_secs);
-                Trouble {
-                    after: wait.map(|wait| wait.min(LONGEST_WAIT)),
-                    ..Trouble::new(Kind::Passing, what("too many requests"), hint)
-                }
-            }
+            429 => too_many(what("too many requests"), reply.header("retry-after")),
             500..=599 => Trouble::new(
                 Kind::Passing,
                 what(&format!("the registry has trouble ({})", reply.code)),
@@ -391,6 +379,19 @@ impl Registry {
             "is it disabled, expired, or its secret changed? Nothing is asked again until you retry, because wrong logins lock accounts"
         };
         Trouble::new(Kind::NeedsCredentials, sentence, hint)
+    }
+}
+
+fn too_many(sentence: String, after: &str) -> Trouble {
+    let hint = if after.is_empty() {
+        String::from("wait a moment; log in to be allowed more")
+    } else {
+        format!("it asks to wait for {after} s; log in to be allowed more")
+    };
+    let wait = after.parse().ok().map(Duration::from_secs);
+    Trouble {
+        after: wait.map(|wait| wait.min(LONGEST_WAIT)),
+        ..Trouble::new(Kind::Passing, sentence, hint)
     }
 }
 

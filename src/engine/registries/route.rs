@@ -7,8 +7,8 @@
 use crate::domain::object::Text;
 use crate::domain::servers::{Login, without_user};
 use crate::engine::fault::Fault;
+use crate::engine::outside::{client_with, service_proxy};
 use crate::engine::session::Session;
-use crate::engine::transport::segment;
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt as _};
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -141,9 +141,8 @@ impl Reply {
 impl Route {
     /// Through the API server, to `NAMESPACE/NAME:PORT`.
     pub(in crate::engine) fn proxy(namespace: &str, service: &str) -> Self {
-        let (namespace_part, service_part) = (segment(namespace), segment(service));
         Self::Proxy {
-            base: format!("/api/v1/namespaces/{namespace_part}/services/{service_part}/proxy"),
+            base: service_proxy(namespace, service),
             name: format!("{namespace}/{service}").into(),
         }
     }
@@ -335,21 +334,12 @@ fn hidden_tls(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
 pub(in crate::engine) const UNTRUSTED: &str = "its certificate is not trusted";
 
 fn http_client(login: &Login) -> Result<reqwest::Client, Fault> {
-    // Somebody may have chosen one already: theirs is as good.
-    let _chosen = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
-        .connect_timeout(Duration::from_secs(5))
-        .redirect(reqwest::redirect::Policy::none());
-    let refused =
-        |error: reqwest::Error| Fault::Refused(format!("the certificates cannot be used: {error}"));
-    if let Some(path) = &login.certificate_authority {
-        let pem = std::fs::read(path).map_err(|error| {
-            Fault::Refused(format!("cannot read `{}`: {error}", path.display()))
-        })?;
-        let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(refused)?;
-        builder = builder.tls_certs_merge(certificates);
-    }
-    builder.build().map_err(refused)
+    // How long an answer may take is watched over by whoever asks; a token server is elsewhere.
+    client_with(login, |builder| {
+        builder
+            .connect_timeout(Duration::from_secs(5))
+            .redirect(reqwest::redirect::Policy::none())
+    })
 }
 
 #[cfg(test)]
