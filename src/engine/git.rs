@@ -11,7 +11,7 @@ mod source;
 mod wire;
 
 pub(super) use server::finding;
-pub(super) use source::{Wish, narrowed};
+pub(super) use source::{Wish, narrowed, whole};
 
 use crate::api::convert::application::ApplicationReader;
 use crate::domain::application::Application;
@@ -50,12 +50,16 @@ pub(super) async fn plan(
     (container, image): (&Text, &Text),
 ) -> Result<ImagePlan, crate::domain::finding::Finding> {
     let live = session.object_or_finding(object).await?;
-    let container = narrowed(&live, container, image);
+    let image = whole(&live, container, image).map_err(|why| {
+        let doing = format!("cannot set the image of `{}`", object.path());
+        finding(&doing, &why)
+    })?;
+    let container = narrowed(&live, container, &image);
     let wish = Wish {
         object,
         live: &live,
         container,
-        image,
+        image: &image,
     };
     let ready = prepare(session, &wish).await;
     let keeper = keeper(session, object, &live).await;
@@ -64,7 +68,7 @@ pub(super) async fn plan(
         object: object.clone(),
         uid: (!uid.is_empty()).then(|| Uid(uid.into())),
         container: container.into(),
-        image: Text::clone(image),
+        image: image.into(),
         commit: ready.map(|ready| ready.plan),
         keeper,
     })

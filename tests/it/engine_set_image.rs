@@ -451,10 +451,16 @@ async fn a_server_elsewhere_is_followed_to_the_path_it_names() {
     bed.until_image("1.2.0").await;
 
     let frontend = bed.frontend();
-    let id = bed.commit(&frontend, false);
+    let verb = Verb::Image(ImageVerb::Commit {
+        container: "*".into(),
+        image: ":1.3.0".into(),
+        or_patch: false,
+    });
+    let id = bed.engine.act(&frontend, None, verb);
     let accepted = bed.engine.outcome(id).await;
 
     assert!(matches!(accepted, Stage::Accepted { .. }), "{accepted:?}");
+    assert!(bed.head().1.contains("newTag: 1.3.0"), "the rest is kept");
     let log = bed
         .simulation
         .git()

@@ -117,7 +117,12 @@ fn image_fields(state: &State, targets: &[Target], containers: &[Text]) -> Vec<F
     if containers.len() > 1 {
         fields.push(choice(FieldId::Container, "Container", containers));
     }
-    fields.push(typed(FieldId::Image, "Image", image, ""));
+    let hint = if image.is_empty() {
+        ":TAG keeps the rest"
+    } else {
+        ""
+    };
+    fields.push(typed(FieldId::Image, "Image", image, hint));
     fields
 }
 

@@ -23,6 +23,8 @@ impl Errand {
         or_patch: bool,
     ) -> Result<Accepted, Finding> {
         let live = self.target().await?;
+        let image = git::whole(&live, container, image);
+        let image = &*image.map_err(|why| self.no_commit(&why))?;
         let container = git::narrowed(&live, container, image);
         let wish = Wish {
             object: &self.intent.target,
@@ -51,7 +53,7 @@ impl Errand {
         Ok(self.committed(&committed, before).await)
     }
 
-    fn no_commit(&self, why: &NoCommit) -> Finding {
+    pub(super) fn no_commit(&self, why: &NoCommit) -> Finding {
         git::finding(&self.cannot(), why)
     }
 

@@ -152,7 +152,9 @@ impl Errand {
         };
         for attempt in 0..TRIES {
             let mut live = self.read(&place).await?;
-            steer::set_image(&mut live, container, image)
+            let image = git::whole(&live, container, image);
+            let image = image.map_err(|why| self.no_commit(&why))?;
+            steer::set_image(&mut live, container, &image)
                 .map_err(|refusal| self.refuse(&refusal.reason, refusal.hint))?;
             let path = self.path_of(&place).await?;
             let put = Call::new(Method::PUT, path).body(JSON, &live);

@@ -199,6 +199,18 @@ pub(in crate::engine) fn narrowed<'c>(live: &'c Value, container: &'c str, image
     }
 }
 
+/// Completes `:tag` with the name that runs.
+pub(in crate::engine) fn whole(
+    live: &Value,
+    container: &str,
+    image: &str,
+) -> Result<String, NoCommit> {
+    if image.starts_with(':') {
+        return Ok(format!("{}{image}", used_in(live, container)?));
+    }
+    Ok(image.to_owned())
+}
+
 fn containers(live: &Value) -> impl Iterator<Item = &Value> {
     let lists = ["containers", "initContainers"];
     lists
@@ -283,6 +295,9 @@ mod tests {
         );
         assert!(reason(used_in(&live, "*")).contains("2 different images"));
         assert!(reason(used_in(&live, "web")).contains("no container"));
+        let next = whole(&live, "wait", ":2");
+        assert_eq!(next, Ok(String::from("busybox:2")));
+        assert!(whole(&live, "*", ":2").is_err(), "which one is not said");
         assert_eq!(narrowed(&live, "*", "r.io:5000/shop/api:2"), "app");
         assert_eq!(narrowed(&live, "*", "r.io:5000/shop/web:2"), "*");
         assert_eq!(narrowed(&live, "wait", "r.io:5000/shop/api:2"), "wait");
