@@ -446,7 +446,10 @@ pub fn updated_text(row: &UpdateRow, now: DateTime<Utc>) -> String {
 /// Returns what is wrong with a registry, else how much room it has.
 pub fn says_text(row: &RegistryHealth) -> String {
     if let Some(finding) = row.findings.first() {
-        return finding.sentence.to_string();
+        // That it is not asked is its state; what stands here is how to change that.
+        let hint = finding.hint.as_ref();
+        let hint = hint.filter(|_| row.flavour == Flavour::Unasked);
+        return hint.unwrap_or(&finding.sentence).to_string();
     }
     let ill = row.components.iter().find(|one| !one.healthy);
     if let Some(ill) = ill {

@@ -385,19 +385,26 @@ fn draw_place(canvas: &mut Canvas<'_>, row: Rect, place: &Place) {
     let namespace = place.pod.namespace.as_deref().unwrap_or_default();
     // The Pod is always there: without it, two replicas are the same row. Its name tells of what
     // keeps it, where there is no room to say that as well.
-    let (pod, app) = ((&*place.pod.name, Role::Text), (app, Role::Text));
+    let width = match row.width {
+        150.. => 38,
+        100.. => 36,
+        _ => 34,
+    };
+    // Replicas differ at the end of their names.
+    let pod = text::fit_middle(&place.pod.name, usize::from(width) - 1);
+    let (pod, app) = ((&*pod, Role::Text), (app, Role::Text));
     let (namespace, container) = ((namespace, Role::Muted), (&*place.container, Role::Muted));
     let workload = (&*workload, Role::Text);
     let shown: &[((&str, Role), u16)] = match row.width {
         150.. => &[
             (app, 24),
             (workload, 32),
-            (pod, 38),
+            (pod, width),
             (namespace, 18),
             (container, 14),
         ],
-        100.. => &[(pod, 36), (app, 20), (namespace, 18), (container, 12)],
-        _ => &[(pod, 34), (app, 20)],
+        100.. => &[(pod, width), (app, 20), (namespace, 18), (container, 12)],
+        _ => &[(pod, width), (app, 20)],
     };
     let says_role = if trouble { Role::Degraded } else { Role::Muted };
     let shown = shown
