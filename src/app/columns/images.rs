@@ -4,8 +4,8 @@ use super::{ColumnId, ColumnSpec, Detail, Shown};
 use crate::domain::age::age_text;
 use crate::domain::duration::short_span;
 use crate::domain::image::{
-    ArtifactRow, CveRow, ProjectRow, RegistryHealth, RegistryRow, RobotRow, bytes_text, cves_kind,
-    has_images, projects_kind, registries_kind, robots_kind,
+    ArtifactRow, CveRow, Flavour, ProjectRow, RegistryHealth, RegistryRow, RobotRow, bytes_text,
+    cves_kind, has_images, projects_kind, registries_kind, robots_kind,
 };
 use crate::domain::image_update::{UpdateRow, updates_kind};
 use crate::domain::object::{GroupKind, ObjectRef};

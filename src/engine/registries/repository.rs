@@ -163,12 +163,9 @@ impl Table {
 
     async fn read_first(&mut self) -> Result<(), Trouble> {
         let Some(registry) = self.registry().await else {
-            let unasked = Trouble::unasked(&self.key.0);
-            let sentence = format!("{}; {}", unasked.sentence, unasked.hint);
-            return Err(Trouble {
-                sentence,
-                ..unasked
-            });
+            let mut unasked = Trouble::unasked(&self.key.0);
+            unasked.sentence = format!("{}; {}", unasked.sentence, unasked.hint);
+            return Err(unasked);
         };
         let wanted = self.fleet.wanted_of(&self.key);
         let place = (&*registry, &self.key.1);
