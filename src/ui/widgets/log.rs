@@ -7,6 +7,7 @@ use crate::ui::canvas::{Canvas, row_of};
 use crate::ui::text;
 use crate::ui::theme::Role;
 use ratatui::layout::Rect;
+use std::borrow::Cow;
 
 /// How the lines are shown.
 #[derive(Clone, Copy, Debug)]
@@ -60,8 +61,7 @@ impl Log<'_> {
             let origin = text::fit_middle(&origin, 24);
             row = after(row, canvas.put(row, &format!("{origin} "), Role::LogOrigin));
         }
-        let content = text::document_line(&line.text);
-        let role = role_of(&content);
+        let (content, role) = read(text::document_line(&line.text));
         if !self.wrap {
             let content = text::after_columns(&content, self.left);
             canvas.put(row, &content, role);
@@ -81,6 +81,33 @@ impl Log<'_> {
 
 fn after(row: Rect, used: u16) -> Rect {
     Rect::new(row.x + used, row.y, row.width - used, 1)
+}
+
+/// What GitHub Actions puts before a line instead of a level, and the word that its pages show.
+const WORKFLOW_COMMANDS: &[(&str, &str, Role)] = &[
+    ("##[group]", "", Role::Strong),
+    ("##[endgroup]", "", Role::Muted),
+    ("##[command]", "", Role::Info),
+    ("##[error]", "Error: ", Role::LogError),
+    ("##[warning]", "Warning: ", Role::LogWarning),
+    ("##[notice]", "Notice: ", Role::Info),
+    ("##[debug]", "", Role::LogDebug),
+];
+
+/// Returns what is to be shown of a line, and its role.
+fn read(line: Cow<'_, str>) -> (Cow<'_, str>, Role) {
+    let mut commands = WORKFLOW_COMMANDS.iter();
+    let command = commands.find_map(|(sign, word, role)| {
+        let rest = line.strip_prefix(sign)?;
+        Some((format!("{word}{rest}"), *role))
+    });
+    match command {
+        Some((text, role)) => (text.into(), role),
+        None => {
+            let role = role_of(&line);
+            (line, role)
+        }
+    }
 }
 
 /// Returns the role of a line by the level it names near its beginning. A log line is the one
@@ -109,5 +136,17 @@ mod tests {
         assert_eq!(role_of("INFO 12:00 started without error"), Role::LogInfo);
         assert_eq!(role_of("informational"), Role::LogInfo);
         assert_eq!(role_of("2026 WARN slow"), Role::LogWarning);
+    }
+
+    #[test]
+    fn commands_of_actions_become_headings_and_levels() {
+        let read = |line: &'static str| read(line.into());
+        assert_eq!(
+            read("##[group]Run tests"),
+            ("Run tests".into(), Role::Strong)
+        );
+        let error = ("Error: exit code 1".into(), Role::LogError);
+        assert_eq!(read("##[error]exit code 1"), error);
+        assert_eq!(read("## [group]"), ("## [group]".into(), Role::LogInfo));
     }
 }
