@@ -10,5 +10,6 @@ pub mod field;
 pub mod intern;
 pub mod meta;
 pub mod node;
+pub(crate) mod signature;
 pub mod table;
 pub mod yaml;

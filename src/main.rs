@@ -114,7 +114,9 @@ impl Setup {
                 let mut session = self.session(live).await?;
                 if report::flow::knows(&get.kind) {
                     report::flow::get(&mut session, &get, clock.now(), &mut out).await?;
-                } else if report::metrics::knows(&get.kind) {
+                    return Ok(Ending::Done);
+                }
+                if report::metrics::knows(&get.kind) {
                     report::metrics::get(&mut session, &get, clock.now(), &mut out).await?;
                     return Ok(Ending::Done);
                 }
@@ -144,7 +146,10 @@ impl Setup {
             Some(Command::Scenarios(check)) => scenarios(&check, &mut out),
             Some(Command::Config(check)) => self.settings(&check, &mut out),
             Some(Command::Completions { shell }) => {
-                clap_complete::generate(shell, &mut Cli::command(), "tiphys", &mut out);
+                // It panics when it cannot write: a reader may have seen enough.
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Cli::command(), "tiphys", &mut script);
+                out.write_all(&script)?;
                 Ok(Ending::Done)
             }
             Some(Command::Man) => {

@@ -62,6 +62,8 @@ pub struct Endpoint {
     pub port: u16,
     pub path: Text,
     pub method: Text,
+    /// Name and key of the Secret that payloads are signed with.
+    pub secret: Option<(Text, Text)>,
 }
 
 /// Whether all conditions are true.

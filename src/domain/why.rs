@@ -182,7 +182,7 @@ fn ill_health(app: &Application, _now: DateTime<Utc>) -> Option<Finding> {
     match app.health {
         Health::Degraded => Some(
             error(format!("it is Degraded{detail}"))
-                .with_hint("open its tree; the worst object is shown first"),
+                .with_hint("open its tree and show only what is at fault there"),
         ),
         Health::Missing => Some(warning(format!(
             "it is Missing: none of its {} objects is in the cluster{detail}",

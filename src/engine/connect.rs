@@ -18,7 +18,7 @@ use crate::domain::object::{Cluster, Text};
 use crate::domain::status::Freshness;
 use serde_json::Value;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use tokio::sync::{RwLock, mpsc, watch};
 
 /// All that a session is made of.
@@ -90,22 +90,32 @@ pub(super) async fn renew(
     wake.send_modify(|wake| wake.retries += 1);
 }
 
-/// The context cannot be used: nothing is tried until the user changes something.
+/// The context cannot be used: nothing is tried until the user changes something. A context that
+/// is there and fails does so for its credentials.
 async fn refuse(blueprint: &Blueprint, finding: Finding) {
     let generation = blueprint.generation;
-    let freshness = Freshness::NeedsCredentials {
-        reason: Text::clone(&finding.sentence),
+    let reason = Text::clone(&finding.sentence);
+    let contexts = blueprint.platform.contexts().unwrap_or_default();
+    let is_there = contexts.iter().any(|one| match &blueprint.context {
+        Some(wanted) => one.name == *wanted,
+        None => one.current,
+    });
+    let freshness = if is_there {
+        Freshness::NeedsCredentials { reason }
+    } else {
+        Freshness::Absent { reason }
     };
     let source = SourceName::Kubernetes;
+    // What is wrong and what to try comes first: a command ends with it.
     let reports = [
+        Update::Trouble {
+            generation,
+            finding,
+        },
         Update::Freshness {
             generation,
             source,
             freshness,
-        },
-        Update::Trouble {
-            generation,
-            finding,
         },
     ];
     for report in reports {
@@ -140,6 +150,7 @@ fn session_of(blueprint: Blueprint, link: Link) -> Session {
         facts: watch::Sender::new(facts),
         kinds: RwLock::new(None),
         reachable: AtomicBool::new(false),
+        away_since: AtomicI64::new(0),
         access: RwLock::new(std::collections::HashMap::new()),
         metrics: super::metrics::Hub::default(),
         registries: super::registries::Hub::default(),
@@ -169,11 +180,7 @@ async fn learn_version(session: &Session) {
             asked_to_retry(session).await
         } else {
             let wait = backoff.next();
-            let stale = Freshness::Stale {
-                since: session.now(),
-                retry_at: session.after(wait),
-                reason: fault.to_string().into(),
-            };
+            let stale = session.stale(&fault, session.away_since(), wait);
             session.unreached(stale).await;
             pause(session, wait).await
         };

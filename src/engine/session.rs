@@ -16,7 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::{RwLock, mpsc, watch};
 
@@ -43,6 +43,8 @@ pub(super) struct Session {
     pub(super) facts: watch::Sender<Connection>,
     pub(super) kinds: RwLock<Option<Arc<Kinds>>>,
     pub(super) reachable: AtomicBool,
+    /// Milliseconds of platform time since when the server has not answered; zero while it does.
+    pub(super) away_since: AtomicI64,
     /// Answers to access reviews: kind, namespace, `verb/subresource`.
     pub(super) access: RwLock<HashMap<Right, bool>>,
     pub(super) metrics: super::metrics::Hub,
@@ -98,9 +100,36 @@ impl Session {
 
     /// The server answered: says so when it was away.
     pub(super) async fn reached(&self) {
+        self.away_since.store(0, Ordering::Relaxed);
         if !self.reachable.swap(true, Ordering::Relaxed) {
             self.report_freshness(SourceName::Kubernetes, Freshness::Live)
                 .await;
+        }
+    }
+
+    /// Returns since when the server has not answered: since now, when it did until now.
+    pub(super) fn away_since(&self) -> DateTime<Utc> {
+        let now = self.now();
+        let before = self.away_since.compare_exchange(
+            0,
+            now.timestamp_millis(),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        let known = before.err().and_then(DateTime::from_timestamp_millis);
+        known.unwrap_or(now)
+    }
+
+    /// Returns the state of a source after a fault that passes, which is asked again after a wait.
+    pub(super) fn stale(&self, fault: &Fault, since: DateTime<Utc>, wait: Duration) -> Freshness {
+        let reason = match fault {
+            Fault::Unreachable(why) => format!("{}: {why}", self.context.server),
+            other => other.to_string(),
+        };
+        Freshness::Stale {
+            since,
+            retry_at: self.after(wait),
+            reason: reason.into(),
         }
     }
 

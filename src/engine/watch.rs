@@ -29,6 +29,7 @@ use crate::domain::object::{ObjectRef, Text, Uid};
 use crate::domain::status::Freshness;
 use ahead::continue_token_of;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use pending::{Key, key_of};
 
@@ -119,6 +120,8 @@ pub(super) struct Watcher<P: Projection> {
     known: HashMap<Key, (Uid, Text)>,
     listed_once: bool,
     backoff: Backoff,
+    /// When what is shown was last known to be true; absent while it is.
+    lost_at: Option<DateTime<Utc>>,
 }
 
 impl<P: Projection> Watcher<P> {
@@ -136,6 +139,7 @@ impl<P: Projection> Watcher<P> {
             known: HashMap::new(),
             listed_once: false,
             backoff: Backoff::default(),
+            lost_at: None,
         }
     }
 
@@ -276,6 +280,7 @@ impl<P: Projection> Watcher<P> {
             Err(fault) => return Ended::Failed(fault),
         };
         self.backoff.reset();
+        self.lost_at = None;
         self.session.reached().await;
         self.outlet.freshness(Freshness::Live).await;
         self.follow(lines, version).await

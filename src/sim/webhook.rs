@@ -6,9 +6,8 @@
 
 mod payload;
 mod receiver;
-mod signature;
 pub mod smee;
 
+pub(in crate::sim) use crate::api::signature::{is_valid as is_signed, sign};
 pub use payload::{Form, PushEvent, requests_for};
 pub use receiver::{Receiver, router};
-pub(in crate::sim) use signature::{is_valid as is_signed, sign};

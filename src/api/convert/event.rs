@@ -69,7 +69,14 @@ fn endpoint(event: &Value) -> Option<Endpoint> {
         port,
         path: or(text(hook, &["endpoint"]), "/"),
         method: or(text(hook, &["method"]), "POST"),
+        secret: secret(event),
     })
+}
+
+/// The Secret that senders sign payloads with (GitHub's form), as name and key.
+fn secret(event: &Value) -> Option<(Text, Text)> {
+    let named = |field: &str| text(event, &["webhookSecret", field]);
+    (!named("name").is_empty()).then(|| (named("name").into(), named("key").into()))
 }
 
 fn what(kind: &str, event: &Value) -> Text {

@@ -52,8 +52,9 @@ pub(in crate::app) enum Form {
         history_id: i64,
         to: Text,
     },
+    /// Auto-sync, self-heal and prune as they are; absent where the chosen ones differ.
     Switches {
-        was: [bool; 3],
+        was: [Option<bool>; 3],
     },
     DeleteApplication,
     ConfirmDeletion,

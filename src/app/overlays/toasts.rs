@@ -76,6 +76,13 @@ impl Toasts {
         }
     }
 
+    /// Takes all messages away; returns whether there was trouble among them.
+    pub(in crate::app) fn dismiss(&mut self) -> bool {
+        let trouble = self.shown.iter().any(|one| one.kind == ToastKind::Trouble);
+        self.shown.clear();
+        trouble
+    }
+
     /// Takes away what is over; returns whether anything was.
     pub(in crate::app) fn expire(&mut self, now: Duration) -> bool {
         let before = self.shown.len();

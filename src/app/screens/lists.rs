@@ -87,6 +87,26 @@ pub struct HistoryScreen {
     pub cursor: ListCursor,
 }
 
+impl HistoryScreen {
+    /// Takes news of the Application; the cursor stays on its entry.
+    pub(in crate::app) fn take(&mut self, detail: Option<&ApplicationDetail>) {
+        let current = |screen: &Self| {
+            let history = &screen.detail.ready()?.as_ref()?.history;
+            Some(history.get(screen.cursor.position)?.id)
+        };
+        let before = current(self);
+        let uid = || detail.map(|detail| detail.row.uid.clone());
+        self.uid = self.uid.clone().or_else(uid);
+        self.detail = Loaded::Ready(detail.cloned().map(Box::new));
+        let history = detail.map(|detail| detail.history.as_slice());
+        let mut entries = history.unwrap_or_default().iter();
+        if let Some(at) = entries.position(|entry| Some(entry.id) == before) {
+            self.cursor.offset = (self.cursor.offset + at).saturating_sub(self.cursor.position);
+            self.cursor.position = at;
+        }
+    }
+}
+
 /// Events about an object.
 #[derive(Debug)]
 pub struct EventsScreen {

@@ -1,5 +1,7 @@
 //! Dialogs before changes: opening, keys, and confirming.
 
+mod facts;
+
 use super::subject::{Subject, application_row, chosen_applications, open_application, subjects};
 use super::{
     Effects, choose, forms, images, intents, keys, preview, rollouts, run, runs, set_image,
@@ -13,16 +15,10 @@ use crate::app::overlays::{Confirmation, Dialog, FieldId, FieldValue, Focus, Ove
 use crate::app::screens::Screen;
 use crate::app::state::State;
 use crate::app::viewports::cycled;
-use crate::domain::application::Application;
 use crate::domain::graph::TreeNode;
-use crate::domain::image::is_of_registries;
 use crate::domain::intent::{Intent, Risk, SyncResource, Verb, risk_of};
-use crate::domain::kind::info_of;
-use crate::domain::object::ObjectRef;
+use facts::{facts, first_focus};
 use tui_input::Input;
-
-/// How many names a dialog spells out.
-const NAMES: usize = 3;
 
 /// Opens the dialog of a command for what is chosen.
 pub(super) fn open(state: &mut State, command: Command) {
@@ -71,9 +67,11 @@ fn form_of(state: &State, command: Command) -> Option<Opened> {
         Command::ConfirmDeletion => plain(Form::ConfirmDeletion, chosen_applications(state)),
         Command::Switches => {
             let apps = chosen_applications(state);
-            let first = apps.first()?;
-            let auto = application_row(state, &first.object).map(|app| app.auto_sync);
-            let was = forms::switches_of(auto.unwrap_or_default());
+            let rows = apps
+                .iter()
+                .filter_map(|app| application_row(state, &app.object));
+            let all: Vec<_> = rows.map(|row| row.auto_sync).collect();
+            let was = forms::switches_of(&all);
             plain(Form::Switches { was }, apps)
         }
         Command::Rollback => rollback_form(state),
@@ -305,113 +303,6 @@ fn show(state: &mut State, form: Form, subjects: Vec<Subject>, resources: Vec<Sy
     refresh(state);
 }
 
-/// Returns where keys go first: to the text without which the intent says nothing, else to Cancel.
-fn first_focus(form: &Form, fields: &[crate::app::overlays::dialog::Field]) -> Focus {
-    let writes = matches!(
-        form,
-        Form::Scale | Form::SetImage { .. } | Form::Silence | Form::Image(_)
-    );
-    if !writes {
-        return Focus::Cancel;
-    }
-    let mut texts = fields
-        .iter()
-        .enumerate()
-        .filter_map(|(number, field)| match &field.value {
-            FieldValue::Text(input) => Some((number, input.value().is_empty())),
-            FieldValue::Toggle(_) | FieldValue::Choice { .. } => None,
-        });
-    // What is still to be said comes before what may be changed.
-    let first = texts.clone().find(|(_, empty)| *empty).or(texts.next());
-    first.map_or(Focus::Cancel, |(number, _)| Focus::Field(number))
-}
-
-/// Returns an object's name for a dialog. The kinds that are known here need no API group, and a
-/// name must not be cut for one.
-fn name_of(object: &ObjectRef) -> String {
-    if info_of(&object.kind).is_some() || is_of_registries(&object.kind) {
-        return format!("{} {}", object.kind.kind, object.path());
-    }
-    object.to_string()
-}
-
-fn facts(state: &State, form: &Form, targets: &[Target]) -> Vec<(String, String)> {
-    let mut facts = Vec::new();
-    let mut fact = |label: &str, text: String| facts.push((label.to_owned(), text));
-    if let [one] = targets {
-        fact("object", name_of(&one.object));
-    } else {
-        let names = targets
-            .iter()
-            .take(NAMES)
-            .map(|target| target.object.path());
-        let mut text = format!(
-            "{}: {}",
-            targets.len(),
-            names.collect::<Vec<_>>().join(", ")
-        );
-        if targets.len() > NAMES {
-            text = format!("{text} and {} more", targets.len() - NAMES);
-        }
-        fact("objects", text);
-    }
-    let protected = if state.is_protected() {
-        " (protected)"
-    } else {
-        ""
-    };
-    fact(
-        "cluster",
-        format!("{}{protected}", state.link.context_name()),
-    );
-    if let Form::Rollback { history_id, to } = form {
-        fact(
-            "to",
-            format!("{} (history entry {history_id})", preview::short(to)),
-        );
-    }
-    let only = targets.first().filter(|_| targets.len() == 1);
-    if let Some(row) = only.and_then(|target| rollouts::rollout_row(state, &target.object)) {
-        fact("now", rollouts::standing(row, state.now.platform));
-    }
-    if let Some(row) = only.and_then(|target| runs::run_row(state, &target.object)) {
-        fact("now", runs::standing(row, state.now.platform));
-    }
-    if let Some(row) = only.and_then(|target| images::image_row(state, &target.object)) {
-        fact("image", row.title());
-    }
-    if let Form::ImageRoute { plans } = form
-        && let Some(plan) = plans.first()
-    {
-        fact("image", plan.image.to_string());
-        if &*plan.container != "*" {
-            fact("container", plan.container.to_string());
-        }
-    }
-    if let Some((label, text)) = runs::fact(form) {
-        fact(label, text);
-    }
-    let app = only.and_then(|target| application_row(state, &target.object));
-    if let Some(app) = app {
-        fact("revision", revision_of(app));
-    }
-    facts
-}
-
-/// What is wanted of the source, and what is there now.
-fn revision_of(app: &Application) -> String {
-    let source = app.sources.first();
-    let target = source
-        .map(|source| &*source.target_revision)
-        .unwrap_or_default();
-    let now = crate::app::columns::revision_text(app);
-    if now.is_empty() {
-        target.to_owned()
-    } else {
-        format!("{target} (now {now})")
-    }
-}
-
 /// Makes preview, risk and problem anew after a field changed.
 pub(super) fn refresh(state: &mut State) {
     let Some(Overlay::Dialog(mut dialog)) = state.overlay.take() else {
@@ -419,8 +310,8 @@ pub(super) fn refresh(state: &mut State) {
     };
     match forms::intents(state, &dialog) {
         Ok(intents) => {
-            let sentences = intents.iter().take(NAMES * 3).flat_map(|intent| {
-                if let Verb::Image(verb) = &intent.verb {
+            let sentences = intents.iter().map(|intent| {
+                let said = if let Verb::Image(verb) = &intent.verb {
                     images::preview(state, intent, verb)
                 } else if let Verb::Run(verb) = &intent.verb {
                     runs::preview(state, intent, verb)
@@ -428,19 +319,10 @@ pub(super) fn refresh(state: &mut State) {
                     rollouts::preview(state, intent)
                 } else {
                     preview::preview(intent, application_row(state, &intent.target))
-                }
+                };
+                (&*intent.target.name, said)
             });
-            let several = dialog.targets.len() > 1;
-            dialog.preview.clear();
-            for sentence in sentences {
-                // With several objects, what is said of each is said once.
-                if !dialog.preview.contains(&sentence) {
-                    dialog.preview.push(sentence);
-                }
-            }
-            if several {
-                dialog.preview.truncate(6);
-            }
+            dialog.preview = preview::of_all(sentences, dialog.targets.len());
             say_of_images(state, &mut dialog);
             dialog.risk = intents.iter().map(risk_of).max().unwrap_or(Risk::Changes);
             dialog.problem = None;

@@ -206,11 +206,7 @@ fn on_detail(state: &mut State, ticket: Ticket, detail: Option<&ApplicationDetai
                 state.dirty = true;
             }
             Screen::History(screen) if screen.ticket == Some(ticket) => {
-                screen.uid = screen
-                    .uid
-                    .clone()
-                    .or_else(|| detail.map(|detail| detail.row.uid.clone()));
-                screen.detail = Loaded::Ready(detail.cloned().map(Box::new));
+                screen.take(detail);
                 state.dirty = true;
             }
             Screen::Application(_)
@@ -492,7 +488,10 @@ fn on_fetched(
             state.contexts = contexts;
         }
         (None, Ok(Answer::Contexts(contexts))) if is_contexts => state.contexts = contexts,
-        (Some(screen), Ok(answer)) => super::objects::take_answer(screen, answer),
+        (Some(screen), Ok(answer)) => {
+            super::objects::take_answer(screen, answer);
+            super::moving::keep_cursor_visible(state);
+        }
         (Some(screen), Err(finding)) => super::objects::take_failure(screen, finding),
         (None, Err(finding)) if is_contexts => on_trouble(state, finding),
         (None, _) => {}

@@ -51,19 +51,19 @@ pub(super) fn fields(
             toggle(FieldId::DryRun, "Dry run", false, "only check"),
         ],
         Form::Switches { was } => vec![
-            toggle(
+            switch(
                 FieldId::AutoSync,
                 "Auto-sync",
                 was[0],
                 "apply git by itself",
             ),
-            toggle(
+            switch(
                 FieldId::SelfHeal,
                 "Self-heal",
                 was[1],
                 "revert changes made elsewhere",
             ),
-            toggle(FieldId::Prune, "Prune", was[2], "delete what left git"),
+            switch(FieldId::Prune, "Prune", was[2], "delete what left git"),
         ],
         Form::DeleteApplication => vec![choice(FieldId::Cascade, "Cascade", CASCADES)],
         Form::Delete => vec![
@@ -188,6 +188,27 @@ fn toggle(id: FieldId, label: &str, on: bool, hint: &str) -> Field {
         label: label.into(),
         value: FieldValue::Toggle(on),
         hint: hint.into(),
+    }
+}
+
+/// What a switch may become where it is not the same everywhere.
+const SWITCHED: [&str; 3] = ["as it is", "on", "off"];
+
+/// A toggle; where the chosen ones differ, a choice that begins with leaving them alone.
+fn switch(id: FieldId, label: &str, was: Option<bool>, hint: &str) -> Field {
+    match was {
+        Some(on) => toggle(id, label, on, hint),
+        None => choice(id, label, &SWITCHED),
+    }
+}
+
+/// Returns what a switch is wanted to be; absent to leave it as it is.
+fn switched(dialog: &Dialog, id: &FieldId) -> Option<bool> {
+    match field(dialog, id).map(|field| &field.value)? {
+        FieldValue::Toggle(on) => Some(*on),
+        FieldValue::Choice { chosen: 1, .. } => Some(true),
+        FieldValue::Choice { chosen: 2, .. } => Some(false),
+        FieldValue::Choice { .. } | FieldValue::Text(_) => None,
     }
 }
 
@@ -401,13 +422,12 @@ fn switch_verbs(state: &State, dialog: &Dialog, target: &Target) -> Result<Vec<V
         (Switch::SelfHeal, FieldId::SelfHeal, now.self_heal),
         (Switch::Prune, FieldId::Prune, now.prune),
     ];
-    let auto = is_on(dialog, &FieldId::AutoSync);
+    let auto = switched(dialog, &FieldId::AutoSync).unwrap_or(now.on);
     let verbs: Vec<Verb> = wanted
         .into_iter()
-        .filter(|(_, field, is)| is_on(dialog, field) != *is)
-        .map(|(switch, field, _)| Verb::Switch {
-            switch,
-            on: is_on(dialog, &field),
+        .filter_map(|(switch, field, is)| {
+            let on = switched(dialog, &field).filter(|on| *on != is)?;
+            Some(Verb::Switch { switch, on })
         })
         .collect();
     let needs_auto = verbs.iter().any(|verb| {
@@ -425,9 +445,17 @@ fn switch_verbs(state: &State, dialog: &Dialog, target: &Target) -> Result<Vec<V
     Ok(verbs)
 }
 
-/// The switches as three booleans: auto-sync, self-heal, prune.
-pub(super) fn switches_of(auto: AutoSync) -> [bool; 3] {
-    [auto.on, auto.self_heal, auto.prune]
+/// The switches of all of these: auto-sync, self-heal, prune; absent where they differ.
+pub(super) fn switches_of(all: &[AutoSync]) -> [Option<bool>; 3] {
+    let same = |read: fn(&AutoSync) -> bool| {
+        let first = all.first().map(read)?;
+        all.iter().all(|auto| read(auto) == first).then_some(first)
+    };
+    [
+        same(|auto| auto.on),
+        same(|auto| auto.self_heal),
+        same(|auto| auto.prune),
+    ]
 }
 
 fn replicas(dialog: &Dialog) -> Result<u32, String> {

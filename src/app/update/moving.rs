@@ -248,10 +248,15 @@ pub(super) fn keep_cursor_visible(state: &mut State) -> bool {
             screen.cursor.move_to(before.position, window, total);
             screen.cursor != before
         }
+        Screen::Events(screen) => {
+            let before = screen.cursor;
+            let total = screen.content.ready().map_or(0, Vec::len);
+            screen.cursor.move_to(before.position, window, total);
+            screen.cursor != before
+        }
         Screen::Diff(_)
         | Screen::History(_)
         | Screen::Text(_)
-        | Screen::Events(_)
         | Screen::Contexts(_)
         | Screen::Help(_)
         | Screen::Ledger(_)

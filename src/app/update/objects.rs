@@ -204,9 +204,8 @@ pub(super) fn take_answer(screen: &mut Screen, answer: Answer) {
         }
         (Screen::Events(screen), Answer::Events(events)) => {
             // The latest is what people look for: the cursor starts there.
-            let last = events.len().saturating_sub(1);
-            screen.cursor.position = last;
-            screen.cursor.offset = last;
+            screen.cursor.position = events.len().saturating_sub(1);
+            screen.cursor.offset = 0;
             screen.content = Loaded::Ready(events);
         }
         (Screen::Diff(screen), Answer::Diff(diffs)) => {

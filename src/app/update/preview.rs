@@ -68,6 +68,49 @@ pub(super) fn preview(intent: &Intent, app: Option<&Application>) -> Vec<String>
     }
 }
 
+/// How many names stand before what is said of some of many objects.
+const NAMES: usize = 3;
+/// How many sentences are said of many objects.
+const SENTENCES: usize = 6;
+
+/// Returns what is said of several objects: each sentence once, behind the names of those that it
+/// is said of when it is not said of all.
+pub(super) fn of_all<'n>(
+    said: impl Iterator<Item = (&'n str, Vec<String>)>,
+    count: usize,
+) -> Vec<String> {
+    let mut gathered: Vec<(String, Vec<&str>)> = Vec::new();
+    for (name, sentences) in said {
+        for sentence in sentences {
+            match gathered.iter_mut().find(|(known, _)| *known == sentence) {
+                Some((_, names)) => names.push(name),
+                None => gathered.push((sentence, vec![name])),
+            }
+        }
+    }
+    let more = gathered.len().saturating_sub(SENTENCES);
+    let kept = if count > 1 { SENTENCES } else { gathered.len() };
+    let mut lines: Vec<String> = gathered
+        .into_iter()
+        .take(kept)
+        .map(|(sentence, names)| {
+            if names.len() >= count {
+                return sentence;
+            }
+            let shown: Vec<&str> = names.iter().copied().take(NAMES).collect();
+            let shown = shown.join(", ");
+            match names.len().saturating_sub(NAMES) {
+                0 => format!("{shown}: {sentence}"),
+                rest => format!("{shown} and {rest} more: {sentence}"),
+            }
+        })
+        .collect();
+    if count > 1 && more > 0 {
+        lines.push(format!("And {more} more sentences of this kind."));
+    }
+    lines
+}
+
 fn silence_preview(request: &SilenceRequest) -> String {
     let matchers: Vec<String> = request.matchers.iter().map(Matcher::words).collect();
     let length = chrono::TimeDelta::seconds(i64::from(request.length_seconds));

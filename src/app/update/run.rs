@@ -114,7 +114,11 @@ fn choose_namespace(state: &mut State, number: usize, out: &mut Effects) {
 }
 
 /// Esc in two steps: first what narrows the view goes, then the view.
+/// Esc: takes away messages of trouble that cover the screen, else the filter, else the screen.
 fn clear(state: &mut State, out: &mut Effects) {
+    if state.toasts.dismiss() {
+        return;
+    }
     if !moving::clear_filter(state) {
         navigate::back(state, out);
     }

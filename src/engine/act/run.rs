@@ -12,8 +12,10 @@ use super::observe::Expectation;
 use super::{Accepted, Errand, TRIES, conflict_pause, text};
 use crate::api::convert::run_template::run_template;
 use crate::api::convert::{actions, tekton, workflow};
-use crate::domain::event_flow::{EventSource, event_source_kind};
+use crate::api::signature;
+use crate::domain::event_flow::{Endpoint, EventSource, event_source_kind};
 use crate::domain::finding::Finding;
+use crate::domain::nearest::nearest;
 use crate::domain::node::Node;
 use crate::domain::object::{GroupKind, ObjectRef, Text};
 use crate::domain::pipeline::template::is_template;
@@ -23,8 +25,13 @@ use crate::engine::fault::Fault;
 use crate::engine::pipelines::{RECEIVER, pod_label, source_path};
 use crate::engine::protocol::Scope;
 use crate::engine::transport::{Call, JSON, MERGE_PATCH, segment};
-use http::Method;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::{HeaderName, Method};
 use serde_json::{Value, json};
+
+const EVENT: HeaderName = HeaderName::from_static("x-github-event");
+const SIGNATURE: HeaderName = HeaderName::from_static("x-hub-signature-256");
 
 const NOTHING_CHANGED: &str = "the server would take it; nothing was changed";
 const BUSY: &str = "it keeps changing while it is being written";
@@ -319,8 +326,18 @@ impl Errand {
                     .any(|one| text(one, &["name"]) == workspace),
                 None => template.parameters.iter().any(|one| one.name == *name),
             };
+            if known {
+                continue;
+            }
+            let names = template.parameters.iter().map(|one| &*one.name);
+            if let Some(near) = nearest(name, names) {
+                return Err(self.refuse(
+                    format!("it has no parameter `{name}`; did you mean `{near}`?"),
+                    "nothing was made; look at its YAML for the names of its parameters",
+                ));
+            }
             // A Workflow takes more than its template names; Tekton does not.
-            if !known && &*kind.group != crate::domain::kind::ARGO {
+            if &*kind.group != crate::domain::kind::ARGO {
                 return Err(self.refuse(
                     format!("it has no parameter `{name}`"),
                     "look at its YAML for the names of its parameters",
@@ -406,8 +423,17 @@ impl Errand {
                 "an event source has no dry run; nothing was sent",
             ));
         }
-        let base = source_path(&self.intent.target, endpoint.0);
-        let call = Call::new(endpoint.2, format!("{base}{}", endpoint.1)).body(JSON, &body);
+        let base = source_path(&self.intent.target, endpoint.port);
+        let method = endpoint.method.parse().unwrap_or(Method::POST);
+        let mut call = Call::new(method, format!("{base}{}", endpoint.path)).body(JSON, &body);
+        if let Some((name, key)) = &endpoint.secret {
+            // As GitHub sends it; the text is the one that `Call::body` writes.
+            let secret = self.webhook_secret(name, key).await?;
+            let signature = signature::sign(secret.trim(), body.to_string().as_bytes());
+            call = call
+                .with_header(EVENT, "push")
+                .with_header(SIGNATURE, &format!("sha256={signature}"));
+        }
         let answer = self.session.send(call).await;
         let answer = answer.map_err(|fault| self.explain(fault))?;
         let said = String::from_utf8_lossy(&answer);
@@ -418,7 +444,28 @@ impl Errand {
         ))
     }
 
-    fn endpoint(&self, source: &EventSource, event: &str) -> Result<(u16, Text, Method), Finding> {
+    /// Reads the secret that an endpoint wants payloads signed with.
+    async fn webhook_secret(&self, name: &str, key: &str) -> Result<String, Finding> {
+        let namespace = self.intent.target.namespace.as_deref().unwrap_or_default();
+        let (namespace, escaped) = (segment(namespace), segment(name));
+        let path = format!("/api/v1/namespaces/{namespace}/secrets/{escaped}");
+        let secret = self.session.send_json(Call::get(path)).await;
+        let secret = secret.map_err(|fault| {
+            fault.into_finding(&format!(
+                "the payload has to be signed, and the Secret `{name}` cannot be read"
+            ))
+        })?;
+        let value = BASE64.decode(text(&secret, &["data", key])).ok();
+        let value = value.and_then(|bytes| String::from_utf8(bytes).ok());
+        value.filter(|value| !value.is_empty()).ok_or_else(|| {
+            self.refuse(
+                format!("the Secret `{name}` has no `{key}` to sign the payload with"),
+                "correct `webhookSecret` of the EventSource, or the Secret",
+            )
+        })
+    }
+
+    fn endpoint<'s>(&self, source: &'s EventSource, event: &str) -> Result<&'s Endpoint, Finding> {
         let found = source.events.iter().find(|one| &*one.name == event);
         let endpoint = found.and_then(|one| one.endpoint.as_ref());
         let Some(endpoint) = endpoint else {
@@ -433,8 +480,7 @@ impl Errand {
             });
             return Err(finding);
         };
-        let method = endpoint.method.parse().unwrap_or(Method::POST);
-        Ok((endpoint.port, Text::clone(&endpoint.path), method))
+        Ok(endpoint)
     }
 
     /// Asks the receiver to deliver a webhook once more.

@@ -1,6 +1,7 @@
 //! Why an object is as it is: the rules over the row, and the deepest failing Pod.
 
 use super::events;
+use crate::api::convert::actions::job_kind;
 use crate::api::convert::analysis::{analysis_run, analysis_run_kind};
 use crate::api::convert::application::ApplicationReader;
 use crate::api::convert::replica_set::HASH_LABEL;
@@ -13,7 +14,7 @@ use crate::domain::kind::ARGO;
 use crate::domain::node::Node;
 use crate::domain::object::{GroupKind, ObjectRef};
 use crate::domain::pipeline::is_run;
-use crate::domain::rollout::{Rollout, why_analysis, why_rollout};
+use crate::domain::rollout::{Rollout, RolloutPhase, why_analysis, why_rollout};
 use crate::domain::status::Health;
 use crate::domain::why::why_all;
 use crate::engine::facts::{items, number, text};
@@ -40,6 +41,7 @@ pub(super) async fn of(
         let mut reader = ApplicationReader::new(session.cluster.clone());
         let row = reader.row(&live.to_string());
         findings.extend(why_all(&row, session.now()));
+        findings.extend(rollouts_of(session, &live).await);
         findings.extend(missing_objects(session, &live));
         if let Some(set) = &row.owner_set {
             let sentence =
@@ -60,6 +62,8 @@ pub(super) async fn of(
     } else if is_run(&object.kind) {
         findings.extend(pipelines::why(session, object, &live).await);
         return Ok(at_least_one(findings, object));
+    } else if object.kind == job_kind() {
+        return Ok(at_least_one(why_job(&live, object), object));
     } else if let Some(verdict) = health_of(&live).filter(|one| one.health != Health::Healthy) {
         let colon = if verdict.message.is_empty() { "" } else { ": " };
         let sentence = format!("it is {}{colon}{}", verdict.health.word(), verdict.message);
@@ -78,6 +82,28 @@ fn at_least_one(mut findings: Vec<Finding>, object: &ObjectRef) -> Vec<Finding> 
 }
 
 /// The runs that the status of a Rollout names, as far as they are still there.
+/// What a job of GitHub Actions says of itself: how it ended, and at which steps.
+fn why_job(live: &Value, object: &ObjectRef) -> Vec<Finding> {
+    let ended = text(live, &["conclusion"]);
+    if matches!(ended, "" | "success" | "skipped" | "neutral") {
+        return Vec::new();
+    }
+    let steps = items(live, &["steps"]).iter();
+    let failed = steps.filter(|step| text(step, &["conclusion"]) == "failure");
+    let names: Vec<String> = failed
+        .map(|step| format!("`{}`", text(step, &["name"])))
+        .collect();
+    let job = text(live, &["name"]);
+    let at = if names.is_empty() {
+        String::new()
+    } else {
+        format!(" at {}", names.join(", "))
+    };
+    let sentence = format!("the job `{job}` ended in {ended}{at}");
+    let finding = Finding::new(Severity::Error, sentence).about(object.clone());
+    vec![finding.with_hint("its log says more")]
+}
+
 async fn runs_of(session: &Session, row: &Rollout) -> Vec<AnalysisRun> {
     let mut runs = Vec::new();
     let namespace = row.object.namespace.as_deref().unwrap_or_default();
@@ -120,6 +146,26 @@ fn severity(health: Health) -> Severity {
 }
 
 /// Objects of an Application that differ, by name; the first few.
+/// What the Rollouts of an Application say of themselves, those that are well aside.
+async fn rollouts_of(session: &Session, application: &Value) -> Vec<Finding> {
+    let resources = items(application, &["status", "resources"]).iter();
+    let of_kind = resources.filter(|one| text(one, &["kind"]) == &*rollout_kind().kind);
+    let mut findings = Vec::new();
+    for one in of_kind.take(3) {
+        let (namespace, name) = (text(one, &["namespace"]), text(one, &["name"]));
+        let object = session.object_ref(rollout_kind(), namespace, name);
+        let Ok(live) = session.object(&object).await else {
+            continue;
+        };
+        let row = rollout(&live, &session.cluster, None);
+        if row.aborted || row.phase != RolloutPhase::Healthy {
+            let runs = runs_of(session, &row).await;
+            findings.extend(why_rollout(&row, &runs, session.now()));
+        }
+    }
+    findings
+}
+
 fn missing_objects(session: &Session, application: &Value) -> Vec<Finding> {
     let differing: Vec<&Value> = items(application, &["status", "resources"])
         .iter()

@@ -44,12 +44,14 @@ impl<P: Projection> Watcher<P> {
 
     async fn wait_out(&mut self, fault: &Fault) -> bool {
         let wait = self.backoff.next();
-        let stale = Freshness::Stale {
-            since: self.session.now(),
-            retry_at: self.session.after(wait),
-            reason: fault.to_string().into(),
+        let away = matches!(fault, Fault::Unreachable(_));
+        let since = if away {
+            self.session.away_since()
+        } else {
+            *self.lost_at.get_or_insert_with(|| self.session.now())
         };
-        if matches!(fault, Fault::Unreachable(_)) {
+        let stale = self.session.stale(fault, since, wait);
+        if away {
             self.session.unreached(stale.clone()).await;
         }
         self.outlet.freshness(stale).await;

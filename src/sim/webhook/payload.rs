@@ -2,7 +2,7 @@
 //!
 //! Gitea: `modules/structs/hook.go`. GitHub: its documentation of the event `push`.
 
-use super::signature;
+use crate::api::signature;
 use crate::sim::git::{CommitInfo, FileChangeKind, GitServer, Push, RefChange, Sha};
 use bytes::Bytes;
 use chrono::SecondsFormat;

@@ -128,7 +128,11 @@ fn commands_of(screen: &Screen) -> Offered {
         Screen::Run(run) => commands_of_run(System::of_kind(&run.object.kind)),
         Screen::Flow(_) => FLOW,
         Screen::Image(_) => IMAGE,
-        Screen::Rollout(_) => ROLLOUT,
+        Screen::Rollout(rollout) => {
+            let detail = rollout.detail.ready().and_then(Option::as_ref);
+            let aborted = detail.is_some_and(|detail| detail.row.aborted);
+            if aborted { ROLLOUT_ABORTED } else { ROLLOUT }
+        }
         Screen::Analysis(_) => &[
             (Command::Open, "ask its query"),
             (Command::Terminate, "terminate"),
@@ -331,6 +335,13 @@ const ROLLOUTS: Offered = &[
     (Command::Restart, "restart"),
     (Command::Undo, "undo"),
     (Command::FilterPrompt, "filter"),
+];
+const ROLLOUT_ABORTED: Offered = &[
+    (Command::RetryRollout, "retry"),
+    (Command::Undo, "undo"),
+    (Command::SetImage, "image"),
+    (Command::Metrics, "metrics"),
+    (Command::Logs, "logs"),
 ];
 const ROLLOUT: Offered = &[
     (Command::Promote, "promote"),

@@ -88,7 +88,13 @@ fn sources(state: &State) -> Vec<Span<'_>> {
         .link
         .server_freshness()
         .unwrap_or(&Freshness::Connecting);
-    push_source(&mut spans, "kube", server, now);
+    if matches!(server, Freshness::Absent { .. }) {
+        let text = format!("{} no context", glyph::DEGRADED);
+        spans.push(span(Role::Muted, "kube "));
+        spans.push(span(Role::Lost, text));
+    } else {
+        push_source(&mut spans, "kube", server, now);
+    }
     let shown = state.screen().table().map(|screen| &screen.view.kind);
     if let Some(kind) = shown
         && let Some(freshness) = state.link.freshness_of(kind)

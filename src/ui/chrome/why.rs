@@ -86,6 +86,10 @@ fn subject(state: &State) -> Option<Vec<Span<'_>>> {
     let now = state.now.platform;
     match state.screen() {
         Screen::Applications(screen) | Screen::Namespaces(screen) | Screen::Kind(screen) => {
+            if let Some(problem) = screen.view.filter.problem() {
+                let text = format!("{}; the filter goes without it", problem.sentence);
+                return Some(vec![span(Role::WhyError, text)]);
+            }
             of_row(screen.view.current(&state.store)?, now)
         }
         Screen::Application(screen) => {

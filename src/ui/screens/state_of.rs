@@ -160,6 +160,27 @@ fn refused(headline: &str, reason: &Text, advice: &str, state: &State) -> Notice
     }
 }
 
+/// What a table says when there is no context to connect to.
+pub fn no_context(reason: &Text, state: &State) -> Notice<'static> {
+    Notice {
+        headline: vec![span(
+            Role::Degraded,
+            format!("{} Not connected", glyph::DEGRADED),
+        )],
+        sentences: vec![
+            reason.to_string(),
+            "Correct the kubeconfig, or choose another context.".to_owned(),
+        ],
+        tries: [
+            Some((":ctx".to_owned(), "choose a context".to_owned())),
+            key(state, Command::Reload, "try again"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+    }
+}
+
 fn absent(plural: &str, reason: &Text, state: &State) -> Notice<'static> {
     Notice {
         headline: vec![span(

@@ -15,6 +15,7 @@ use crate::store::Row;
 use crate::ui::canvas::{Boxed, Canvas, Span, span};
 use crate::ui::glyph;
 use crate::ui::theme::Role;
+use crate::ui::widgets::notice::Notice;
 use crate::ui::widgets::spark::bar;
 use crate::ui::widgets::table::{Direction, MARGIN, RowPainter, Slot, Table};
 use ratatui::layout::Rect;
@@ -46,13 +47,20 @@ pub(super) fn draw(
         let notice = if view.total() > 0 {
             state_of::all_hidden(view.total(), &kind, state)
         } else {
-            state_of::without_rows(&kind, freshness(view, state), state)
+            without_rows(&kind, view, state)
         };
         notice.draw(canvas, inside);
         return visible;
     }
     draw_rows(canvas, inside, view, state);
     visible
+}
+
+fn without_rows(kind: &str, view: &TableView, state: &State) -> Notice<'static> {
+    if let Some(Freshness::Absent { reason }) = state.link.server_freshness() {
+        return state_of::no_context(reason, state);
+    }
+    state_of::without_rows(kind, freshness(view, state), state)
 }
 
 /// How current the rows are: the kind's own watch, or the server when it has never been heard of.

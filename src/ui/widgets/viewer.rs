@@ -140,7 +140,13 @@ pub fn cut(line: &str, columns: usize) -> Vec<String> {
     let mut pieces = Vec::new();
     let mut rest = line;
     loop {
-        let head = text::beginning(rest, columns);
+        let mut head = text::beginning(rest, columns);
+        let goes_on = rest.get(head.len()..).unwrap_or_default();
+        if !goes_on.is_empty() && !goes_on.starts_with(' ') {
+            // Between words, unless that wastes half of the row.
+            let between = head.rfind(' ').filter(|at| *at > head.len() / 2);
+            head = between.and_then(|at| head.get(..=at)).unwrap_or(head);
+        }
         pieces.push(head.to_owned());
         rest = rest.get(head.len()..).unwrap_or_default();
         if rest.is_empty() || head.is_empty() {
@@ -165,6 +171,8 @@ mod tests {
     fn long_lines_are_cut_without_losing_text() {
         assert_eq!(cut("abcdef", 4), ["abcd", "ef"]);
         assert_eq!(cut("", 4), [""]);
+        assert_eq!(cut("one two three", 9), ["one two ", "three"]);
+        assert_eq!(cut("a longerword", 6), ["a long", "erword"]);
         assert_eq!(cut("ゲスト", 3), ["ゲ", "ス", "ト"]);
     }
 }

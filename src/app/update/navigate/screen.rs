@@ -185,12 +185,13 @@ fn make_events(object: ObjectRef, ticket: Ticket, out: &mut Effects) -> Screen {
 fn make_text(source: TextSource, ticket: Ticket, out: &mut Effects) -> Screen {
     fetch(ticket, fetch_of(&source), out);
     Screen::Text(TextScreen {
+        // Sentences are to be read to their end.
+        wrap: matches!(source, TextSource::Why(_)),
         source,
         ticket: Some(ticket),
         content: Loaded::Waiting,
         top: 0,
         left: 0,
-        wrap: false,
         full: false,
         search: Search::default(),
     })

@@ -1,11 +1,11 @@
-//! HMAC-SHA256 over the raw bytes of an event (RFC 2104).
+//! Signatures of webhooks: HMAC-SHA256 over the raw bytes of an event (RFC 2104).
 
 use sha2::{Digest as _, Sha256};
 
 const BLOCK: usize = 64;
 
 /// Returns the signature in hexadecimal.
-pub(in crate::sim) fn sign(secret: &str, body: &[u8]) -> String {
+pub(crate) fn sign(secret: &str, body: &[u8]) -> String {
     let mut key = [0_u8; BLOCK];
     let short: Vec<u8> = if secret.len() > BLOCK {
         Sha256::digest(secret.as_bytes()).to_vec()
@@ -28,7 +28,7 @@ pub(in crate::sim) fn sign(secret: &str, body: &[u8]) -> String {
 }
 
 /// Compares in constant time, so that the time taken tells nothing about the secret.
-pub(in crate::sim) fn is_valid(secret: &str, body: &[u8], given: &str) -> bool {
+pub(crate) fn is_valid(secret: &str, body: &[u8], given: &str) -> bool {
     let expected = sign(secret, body);
     let given = given.strip_prefix("sha256=").unwrap_or(given);
     let differences = expected
