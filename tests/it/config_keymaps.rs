@@ -171,7 +171,6 @@ fn every_command_of_k9s_fingers_is_bound() {
         "hard-refresh",
         "confirm-deletion",
         "promote-full",
-        "retry-rollout",
         "resume",
         "stop-scan",
         "scan-all",

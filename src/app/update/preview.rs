@@ -94,7 +94,8 @@ pub(super) fn of_all<'n>(
         .into_iter()
         .take(kept)
         .map(|(sentence, names)| {
-            if names.len() >= count {
+            let names_itself = names.iter().all(|name| sentence.contains(name));
+            if names.len() >= count || names_itself {
                 return sentence;
             }
             let shown: Vec<&str> = names.iter().copied().take(NAMES).collect();
