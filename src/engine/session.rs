@@ -122,9 +122,10 @@ impl Session {
 
     /// Returns the state of a source after a fault that passes, which is asked again after a wait.
     pub(super) fn stale(&self, fault: &Fault, since: DateTime<Utc>, wait: Duration) -> Freshness {
-        let reason = match fault {
-            Fault::Unreachable(why) => format!("{}: {why}", self.context.server),
-            other => other.to_string(),
+        let reason = if let Fault::Unreachable(why) = fault {
+            format!("{}: {why}", self.context.server)
+        } else {
+            fault.to_string()
         };
         Freshness::Stale {
             since,

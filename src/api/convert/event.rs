@@ -76,7 +76,7 @@ fn endpoint(event: &Value) -> Option<Endpoint> {
 /// The Secret that senders sign payloads with (GitHub's form), as name and key.
 fn secret(event: &Value) -> Option<(Text, Text)> {
     let named = |field: &str| text(event, &["webhookSecret", field]);
-    (!named("name").is_empty()).then(|| (named("name").into(), named("key").into()))
+    (!named("name").is_empty()).then(|| (named("name"), named("key")))
 }
 
 fn what(kind: &str, event: &Value) -> Text {

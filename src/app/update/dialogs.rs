@@ -65,15 +65,7 @@ fn form_of(state: &State, command: Command) -> Option<Opened> {
             }
         }
         Command::ConfirmDeletion => plain(Form::ConfirmDeletion, chosen_applications(state)),
-        Command::Switches => {
-            let apps = chosen_applications(state);
-            let rows = apps
-                .iter()
-                .filter_map(|app| application_row(state, &app.object));
-            let all: Vec<_> = rows.map(|row| row.auto_sync).collect();
-            let was = forms::switches_of(&all);
-            plain(Form::Switches { was }, apps)
-        }
+        Command::Switches => Some(switches_form(state)),
         Command::Rollback => rollback_form(state),
         Command::Delete => delete_form(state),
         Command::Restart => Some(restart_form(state)),
@@ -163,6 +155,16 @@ fn alert_subject(state: &State) -> Option<Subject> {
         object: alert.object(cluster),
         uid: None,
     })
+}
+
+fn switches_form(state: &State) -> Opened {
+    let apps = chosen_applications(state);
+    let rows = apps
+        .iter()
+        .filter_map(|app| application_row(state, &app.object));
+    let all: Vec<_> = rows.map(|row| row.auto_sync).collect();
+    let was = forms::switches_of(&all);
+    (Form::Switches { was }, apps, Vec::new())
 }
 
 fn rollback_form(state: &State) -> Option<Opened> {

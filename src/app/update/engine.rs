@@ -477,6 +477,11 @@ fn on_fetched(
         charts::on_fetched(state, ticket, answer, out);
         return;
     }
+    answer_screen(state, ticket, answer);
+}
+
+/// Gives an answer to the screen that waits for it.
+fn answer_screen(state: &mut State, ticket: Ticket, answer: Result<Answer, Finding>) {
     let is_contexts = Some(ticket) == state.tickets.contexts;
     let open = state.stack.iter_mut().find(|screen| awaits(screen, ticket));
     match (open, answer) {

@@ -18,7 +18,7 @@ use crate::domain::finding::Finding;
 use crate::domain::nearest::nearest;
 use crate::domain::node::Node;
 use crate::domain::object::{GroupKind, ObjectRef, Text};
-use crate::domain::pipeline::template::is_template;
+use crate::domain::pipeline::template::{RunTemplate, is_template};
 use crate::domain::pipeline::{CancelWay, RunRow, RunVerb, System, is_run};
 use crate::engine::facts::items;
 use crate::engine::fault::Fault;
@@ -292,6 +292,43 @@ impl Errand {
         self.patch_flag(verb, body, "it is to end").await
     }
 
+    /// Refuses parameters that the template has not, where it takes no others, and those that
+    /// look like a slip.
+    fn check_names(
+        &self,
+        parameters: &[(Text, Text)],
+        (live, template): (&Value, &RunTemplate),
+    ) -> Result<(), Finding> {
+        let kind = &self.intent.target.kind;
+        for (name, _) in parameters {
+            let workspace = name.strip_prefix(bodies::WORKSPACE);
+            let known = match workspace {
+                Some(workspace) => items(live, &["spec", "workspaces"])
+                    .iter()
+                    .any(|one| text(one, &["name"]) == workspace),
+                None => template.parameters.iter().any(|one| one.name == *name),
+            };
+            if known {
+                continue;
+            }
+            let names = template.parameters.iter().map(|one| &*one.name);
+            if let Some(near) = nearest(name, names) {
+                return Err(self.refuse(
+                    format!("it has no parameter `{name}`; did you mean `{near}`?"),
+                    "nothing was made; look at its YAML for the names of its parameters",
+                ));
+            }
+            // A Workflow takes more than its template names; Tekton does not.
+            if &*kind.group != crate::domain::kind::ARGO {
+                return Err(self.refuse(
+                    format!("it has no parameter `{name}`"),
+                    "look at its YAML for the names of its parameters",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Makes a run from a template, a Pipeline or a schedule.
     async fn submit(
         &self,
@@ -318,32 +355,7 @@ impl Errand {
             finding.hint = Some(format!("give {}", missing.join(" ")).into());
             return Err(finding);
         }
-        for (name, _) in parameters {
-            let workspace = name.strip_prefix(bodies::WORKSPACE);
-            let known = match workspace {
-                Some(workspace) => items(&live, &["spec", "workspaces"])
-                    .iter()
-                    .any(|one| text(one, &["name"]) == workspace),
-                None => template.parameters.iter().any(|one| one.name == *name),
-            };
-            if known {
-                continue;
-            }
-            let names = template.parameters.iter().map(|one| &*one.name);
-            if let Some(near) = nearest(name, names) {
-                return Err(self.refuse(
-                    format!("it has no parameter `{name}`; did you mean `{near}`?"),
-                    "nothing was made; look at its YAML for the names of its parameters",
-                ));
-            }
-            // A Workflow takes more than its template names; Tekton does not.
-            if &*kind.group != crate::domain::kind::ARGO {
-                return Err(self.refuse(
-                    format!("it has no parameter `{name}`"),
-                    "look at its YAML for the names of its parameters",
-                ));
-            }
-        }
+        self.check_names(parameters, (&live, &template))?;
         if kind == crate::domain::pipeline::cron::cron_kind() {
             let body = bodies::of_cron(&live, self.session.now());
             return self
