@@ -324,7 +324,10 @@ fn trouble_of(freshness: &Freshness) -> Option<ReportError> {
         Freshness::Stale { reason, .. } => (reason, "check the network, or `tiphys doctor`"),
         Freshness::NeedsCredentials { reason } => (reason, "log in again, then repeat the command"),
         Freshness::Forbidden { reason } => (reason, "ask for that verb, or use another context"),
-        Freshness::Absent { reason } => (reason, "check the spelling, or install its CRD"),
+        Freshness::Absent { reason } => (
+            reason,
+            "check the spelling, install its CRD, or name its server in the configuration",
+        ),
     };
     Some(
         Finding::new(Severity::Error, reason.clone())

@@ -37,8 +37,10 @@ pub(super) async fn run(session: Arc<Session>, ticket: Ticket) {
         // The first time the table fills while reports come; later it changes at once.
         let shown = (!sender.begun).then_some(&mut sender);
         let rows = cve_rows(&mut survey, &mut distilled, shown).await;
+        let nothing_known = rows.is_empty().then(|| unscanned(&survey)).flatten();
         sender.send(rows).await;
-        sender.freshness(survey.freshness()).await;
+        let freshness = nothing_known.unwrap_or_else(|| survey.freshness());
+        sender.freshness(freshness).await;
         let until = Instant::now() + real(&session, BETWEEN_LOOKS);
         let (going, all) = gather(&mut survey, &mut inbox, until).await;
         if !going {
@@ -49,6 +51,20 @@ pub(super) async fn run(session: Arc<Session>, ticket: Ticket) {
         }
     }
     drop(tasks);
+}
+
+/// No vulnerability is known because no scan is: that is not the same as being well.
+fn unscanned(survey: &Survey) -> Option<Freshness> {
+    let rows = survey.rows();
+    let running = || rows.iter().filter(|row| !row.places.is_empty());
+    let count = running().count();
+    let scanned = running().any(|row| row.scan.summary().is_some());
+    (count > 0 && !scanned).then(|| Freshness::Absent {
+        reason: format!(
+            "no scan is known of any of the {count} images that run; `:registries` says which registries are asked, and as whom"
+        )
+        .into(),
+    })
 }
 
 /// What the table of vulnerabilities needs of reports, each word kept once: whole reports of

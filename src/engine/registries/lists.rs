@@ -305,18 +305,29 @@ pub(super) async fn rows_once(
 ) -> Result<Vec<RegistryRow>, Finding> {
     let directory = directory(session).await;
     let mut rows = Vec::new();
+    // One registry that fails does not hide what the others have.
+    let mut trouble = None;
     for registry in &directory.registries {
         if *kind == registries_kind() {
             let row = health_of(session, registry, 0).await;
             rows.push(RegistryRow::Registry(Box::new(row)));
         } else if *kind == robots_kind() && registry.is_harbor() {
-            let found = robots_of(session, registry).await;
-            rows.extend(found.map_err(|trouble| trouble.finding())?);
+            match robots_of(session, registry).await {
+                Ok(found) => rows.extend(found),
+                Err(failed) => trouble = trouble.or(Some(failed)),
+            }
         } else if *kind == projects_kind() && registry.is_harbor() {
-            let found = registry.projects(session).await;
-            let found = found.map_err(|trouble| trouble.finding())?.into_iter();
-            rows.extend(found.map(|row| RegistryRow::Project(Box::new(row))));
+            match registry.projects(session).await {
+                Ok(found) => {
+                    let found = found.into_iter();
+                    rows.extend(found.map(|row| RegistryRow::Project(Box::new(row))));
+                }
+                Err(failed) => trouble = trouble.or(Some(failed)),
+            }
         }
+    }
+    if let Some(trouble) = trouble.filter(|_| rows.is_empty()) {
+        return Err(trouble.finding());
     }
     if *kind == cves_kind() {
         rows = super::cves::once(session).await;

@@ -99,6 +99,8 @@ fn sources(state: &State) -> Vec<Span<'_>> {
     if let Some(kind) = shown
         && let Some(freshness) = state.link.freshness_of(kind)
         && !matches!(freshness, Freshness::Live)
+        // What is not known of registries the table says itself; it is not a kind of the cluster.
+        && !(matches!(freshness, Freshness::Absent { .. }) && is_of_registries(kind))
         && matches!(server, Freshness::Live)
     {
         push_source(&mut spans, &kind.kind, freshness, now);

@@ -181,6 +181,24 @@ pub fn no_context(reason: &Text, state: &State) -> Notice<'static> {
     }
 }
 
+/// What a table of the registries says when none of them could be asked.
+pub fn not_known(plural: &str, reason: &Text, state: &State) -> Notice<'static> {
+    Notice {
+        headline: vec![span(
+            Role::Stale,
+            format!("{} Nothing is known of {plural}", glyph::WARNING),
+        )],
+        sentences: vec![reason.to_string()],
+        tries: [
+            key(state, Command::Reload, "ask again"),
+            Some((":registries".to_owned(), "see who is asked".to_owned())),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+    }
+}
+
 fn absent(plural: &str, reason: &Text, state: &State) -> Notice<'static> {
     Notice {
         headline: vec![span(

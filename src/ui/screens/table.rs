@@ -8,7 +8,7 @@ use crate::app::screens::{TableScreen, plural};
 use crate::app::state::State;
 use crate::app::view::TableView;
 use crate::domain::application::{Application, OperationView, Phase};
-use crate::domain::image::cves_kind;
+use crate::domain::image::{cves_kind, is_of_registries};
 use crate::domain::rollout::Rollout;
 use crate::domain::status::{Freshness, Health};
 use crate::store::Row;
@@ -60,7 +60,12 @@ fn without_rows(kind: &str, view: &TableView, state: &State) -> Notice<'static> 
     if let Some(Freshness::Absent { reason }) = state.link.server_freshness() {
         return state_of::no_context(reason, state);
     }
-    state_of::without_rows(kind, freshness(view, state), state)
+    match freshness(view, state) {
+        Some(Freshness::Absent { reason }) if is_of_registries(&view.kind) => {
+            state_of::not_known(kind, reason, state)
+        }
+        freshness => state_of::without_rows(kind, freshness, state),
+    }
 }
 
 /// How current the rows are: the kind's own watch, or the server when it has never been heard of.
