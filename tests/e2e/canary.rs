@@ -70,6 +70,11 @@ fn set_image(demo: &mut Demo, tag: &str) {
     demo.terminal.press("enter");
     demo.terminal.sees_line(&["▸ Set image"]);
     demo.terminal.press("enter");
+    // The second dialog says by which way, and what follows; it begins on Cancel.
+    demo.terminal.sees("revision is made");
+    demo.terminal.press("tab");
+    demo.terminal.sees_line(&["▸ Set image"]);
+    demo.terminal.press("enter");
     demo.terminal.loses("Cancel");
 }
 
