@@ -92,8 +92,10 @@ impl Filter {
     pub fn prepared(&self, now: DateTime<Utc>) -> Prepared {
         Prepared {
             terms: self.terms.clone(),
-            fuzzy: self.fuzzy.clone(),
-            matcher: Matcher::new(Config::DEFAULT),
+            fuzzy: self.fuzzy.clone().map(|pattern| {
+                // Its scratch space takes longer to get than most filters to ask all rows.
+                (pattern, Matcher::new(Config::DEFAULT))
+            }),
             letters: Vec::new(),
             now,
         }
@@ -104,8 +106,7 @@ impl Filter {
 #[derive(Debug)]
 pub struct Prepared {
     terms: Vec<Term>,
-    fuzzy: Option<Pattern>,
-    matcher: Matcher,
+    fuzzy: Option<(Pattern, Matcher)>,
     letters: Vec<char>,
     now: DateTime<Utc>,
 }
@@ -113,9 +114,9 @@ pub struct Prepared {
 impl Prepared {
     /// Returns whether a row matches; `haystack` is its lower-case text.
     pub fn matches(&mut self, row: &Row, haystack: &str) -> bool {
-        if let Some(pattern) = &self.fuzzy {
+        if let Some((pattern, matcher)) = &mut self.fuzzy {
             let name = Utf32Str::new(&row.object().name, &mut self.letters);
-            return pattern.score(name, &mut self.matcher).is_some();
+            return pattern.score(name, matcher).is_some();
         }
         self.terms
             .iter()
