@@ -11,6 +11,7 @@ use embedded::Embedded;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tiphys::app::intent_words;
 use tiphys::app::state::Settings;
 use tiphys::cli::{Check, Cli, Command, Demo, Do, Format, Global, Snapshot};
@@ -29,6 +30,9 @@ use tiphys::sim::scenario;
 use tiphys::term;
 use tiphys::ui::export;
 use tiphys::ui::theme::{Background, Capability, Theme, detect_background};
+
+/// How long tasks have to end when the program does.
+const LAST_WORDS: Duration = Duration::from_millis(300);
 
 fn main() -> Result<ExitCode> {
     // TLS clients panic without a provider, so it comes before everything else. It may only be
@@ -54,8 +58,9 @@ fn main() -> Result<ExitCode> {
         .build()
         .wrap_err("cannot start the async runtime")?;
     let ending = runtime.block_on(setup.run(cli.command));
-    // Tasks that wait for a server must not hold up the end.
-    runtime.shutdown_background();
+    // Tasks give back what they hold, such as temporary folders; one that waits for a server must
+    // not hold up the end.
+    runtime.shutdown_timeout(LAST_WORDS);
     match ending {
         Ok(ending) => Ok(ExitCode::from(ending.code())),
         Err(error) => {

@@ -152,7 +152,7 @@ pub struct GitServer(Arc<Inner>);
 struct Inner {
     folder: PathBuf,
     /// Removes the folder at the end, when it is a temporary one.
-    _temporary: Option<tempfile::TempDir>,
+    temporary: Option<tempfile::TempDir>,
     clock: PlatformClock,
     pushes: broadcast::Sender<Push>,
     trees: RwLock<VecDeque<(git2::Oid, Arc<tree::CommitTree>)>>,
@@ -180,11 +180,21 @@ impl GitServer {
         };
         Ok(Self(Arc::new(Inner {
             folder,
-            _temporary: temporary,
+            temporary,
             clock,
             pushes: broadcast::channel(1024).0,
             trees: RwLock::default(),
         })))
+    }
+
+    /// Takes a temporary folder away at the end of its platform, however long others hold the server.
+    pub fn discard(&self) {
+        let Some(temporary) = &self.0.temporary else {
+            return;
+        };
+        if let Err(error) = std::fs::remove_dir_all(temporary.path()) {
+            tracing::debug!(%error, "the folder of the git server stays behind");
+        }
     }
 
     /// Makes an empty repository whose HEAD is [`DEFAULT_BRANCH`].

@@ -257,6 +257,7 @@ impl Simulation {
 impl Drop for Simulation {
     fn drop(&mut self) {
         self.stop.cancel();
+        self.git.discard();
     }
 }
 
