@@ -4,6 +4,7 @@
 //! says whether anything visible changed. A row keeps its [`RowId`] while it lives, so that a
 //! view sorts ids and repairs its order from [`Table::changes_since`] alone.
 
+mod haystacks;
 mod row;
 mod table;
 

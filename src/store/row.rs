@@ -261,68 +261,63 @@ impl Row {
         }
     }
 
-    /// Returns the text that filters search, in lower case.
-    pub(super) fn haystack(&self) -> Box<str> {
-        let mut text = String::with_capacity(128);
+    /// Writes the text that filters search, in lower case.
+    pub(super) fn write_haystack(&self, text: &mut String) {
         let object = self.object();
-        push(&mut text, &object.name);
-        push(&mut text, object.namespace.as_deref().unwrap_or_default());
+        push(text, &object.name);
+        push(text, object.namespace.as_deref().unwrap_or_default());
         match self {
             Self::Application(app) => {
-                push(&mut text, &app.project);
-                push(&mut text, app.sync.word());
-                push(&mut text, app.health.word());
-                push(&mut text, &app.destination.namespace);
-                push(&mut text, &app.destination.name);
+                push(text, &app.project);
+                push(text, app.sync.word());
+                push(text, app.health.word());
+                push(text, &app.destination.namespace);
+                push(text, &app.destination.name);
                 for source in &app.sources {
-                    push(&mut text, &source.repo);
-                    push(&mut text, &source.path);
-                    push(&mut text, &source.chart);
-                    push(&mut text, &source.target_revision);
+                    push(text, &source.repo);
+                    push(text, &source.path);
+                    push(text, &source.chart);
+                    push(text, &source.target_revision);
                 }
                 for revision in &app.revisions {
-                    push(&mut text, revision);
+                    push(text, revision);
                 }
             }
             Self::Rollout(row) => {
-                push(&mut text, row.strategy.word());
-                push(&mut text, row.phase.word());
-                push(&mut text, &row.message);
+                push(text, row.strategy.word());
+                push(text, row.phase.word());
+                push(text, &row.message);
                 // As the table shows it: a registry's name would match in every row.
                 for image in &row.images {
-                    push(
-                        &mut text,
-                        image.image.rsplit('/').next().unwrap_or_default(),
-                    );
+                    push(text, image.image.rsplit('/').next().unwrap_or_default());
                 }
             }
             Self::AnalysisRun(row) => {
-                push(&mut text, row.phase.word());
-                push(&mut text, row.role.word());
+                push(text, row.phase.word());
+                push(text, row.role.word());
                 for metric in &row.metrics {
-                    push(&mut text, &metric.name);
+                    push(text, &metric.name);
                 }
             }
-            Self::Run(row) => push_run(&mut text, row),
+            Self::Run(row) => push_run(text, row),
             Self::Cron(row) => {
-                push(&mut text, row.status_words());
+                push(text, row.status_words());
                 for schedule in &row.schedules {
-                    push(&mut text, schedule);
+                    push(text, schedule);
                 }
-                push(&mut text, &row.problem);
+                push(text, &row.problem);
             }
             Self::Registry(row) => {
                 for word in row.words() {
-                    push(&mut text, &word);
+                    push(text, &word);
                 }
             }
             Self::Object(row) => {
                 for cell in &row.cells {
-                    push(&mut text, cell);
+                    push(text, cell);
                 }
             }
         }
-        text.into_boxed_str()
     }
 }
 
@@ -362,8 +357,14 @@ fn push(text: &mut String, piece: &str) {
     if piece.is_empty() {
         return;
     }
-    for letter in piece.chars() {
-        text.extend(letter.to_lowercase());
+    if piece.is_ascii() {
+        let start = text.len();
+        text.push_str(piece);
+        if let Some(written) = text.get_mut(start..) {
+            written.make_ascii_lowercase();
+        }
+    } else {
+        text.extend(piece.chars().flat_map(char::to_lowercase));
     }
     // Writing into a String cannot be refused.
     let _written = text.write_char(' ').is_ok();

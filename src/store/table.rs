@@ -1,5 +1,6 @@
 //! The rows of one kind, under ids that stay while a row lives.
 
+use super::haystacks::Haystacks;
 use super::row::Row;
 use crate::domain::object::{ObjectRef, Uid};
 use crate::domain::rows::{Column, Delta, Rows};
@@ -18,19 +19,16 @@ const REMEMBERED: usize = 1_024;
 #[derive(Debug, Default)]
 pub struct Table {
     columns: Option<Arc<[Column]>>,
-    slots: Vec<Option<Slot>>,
+    slots: Vec<Option<Row>>,
+    haystacks: Haystacks,
+    /// A haystack while it is written.
+    scratch: String,
     index: HashMap<ObjectRef, RowId>,
     free: Vec<RowId>,
     revision: u64,
     changes: VecDeque<(u64, RowId)>,
     /// Changes at or before this revision are forgotten.
     forgotten: u64,
-}
-
-#[derive(Debug)]
-struct Slot {
-    row: Row,
-    haystack: Box<str>,
 }
 
 impl Table {
@@ -51,12 +49,12 @@ impl Table {
 
     /// Returns a row; absent when it is gone.
     pub fn row(&self, id: RowId) -> Option<&Row> {
-        Some(&self.slot(id)?.row)
+        self.slots.get(id.0 as usize)?.as_ref()
     }
 
     /// Returns the lower-case text that filters search.
     pub fn haystack(&self, id: RowId) -> &str {
-        self.slot(id).map_or("", |slot| &slot.haystack)
+        self.haystacks.get(id.0 as usize)
     }
 
     /// Returns the row of an object.
@@ -79,7 +77,7 @@ impl Table {
 
     /// Returns all rows, in no particular order.
     pub fn rows(&self) -> impl Iterator<Item = &Row> + '_ {
-        self.slots.iter().flatten().map(|slot| &slot.row)
+        self.slots.iter().flatten()
     }
 
     /// Returns a number that grows with every visible change.
@@ -176,33 +174,40 @@ impl Table {
             self.replace(id, row);
             return;
         }
-        let haystack = row.haystack();
         let object = row.object().clone();
-        let slot = Some(Slot { row, haystack });
-        let id = if let Some(id) = self.free.pop() {
-            if let Some(place) = self.slots.get_mut(id.0 as usize) {
-                *place = slot;
-            }
-            id
-        } else {
-            self.slots.push(slot);
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
             RowId(self.slots.len() as u32 - 1)
-        };
+        });
+        self.write_haystack(id, &row);
+        if let Some(place) = self.slots.get_mut(id.0 as usize) {
+            *place = Some(row);
+        }
         self.index.insert(object, id);
         self.note(id);
     }
 
     fn replace(&mut self, id: RowId, row: Row) {
-        let Some(Some(slot)) = self.slots.get_mut(id.0 as usize) else {
+        let Some(Some(old)) = self.slots.get_mut(id.0 as usize) else {
             return;
         };
-        slot.row.take_invisible(&row);
-        if slot.row == row {
+        old.take_invisible(&row);
+        if *old == row {
             return;
         }
-        slot.haystack = row.haystack();
-        slot.row = row;
+        self.write_haystack(id, &row);
+        if let Some(place) = self.slots.get_mut(id.0 as usize) {
+            *place = Some(row);
+        }
         self.note(id);
+    }
+
+    fn write_haystack(&mut self, id: RowId, row: &Row) {
+        self.scratch.clear();
+        row.write_haystack(&mut self.scratch);
+        if self.haystack(id) != self.scratch {
+            self.haystacks.put(id.0 as usize, &self.scratch);
+        }
     }
 
     // A delete that arrives late must not remove a new object of the same name.
@@ -219,6 +224,7 @@ impl Table {
         if let Some(place) = self.slots.get_mut(id.0 as usize) {
             *place = None;
         }
+        self.haystacks.remove(id.0 as usize);
         self.free.push(id);
         self.note(id);
     }
@@ -231,9 +237,5 @@ impl Table {
         {
             self.forgotten = revision;
         }
-    }
-
-    fn slot(&self, id: RowId) -> Option<&Slot> {
-        self.slots.get(id.0 as usize)?.as_ref()
     }
 }
