@@ -112,8 +112,21 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Returns whether a row matches; `haystack` is its lower-case text.
-    pub fn matches(&mut self, row: &Row, haystack: &str) -> bool {
+    /// Returns whether a row matches; `haystack` is its lower-case text. The row is looked at only
+    /// where its text does not decide.
+    pub fn matches<'r>(&mut self, haystack: &str, row: impl FnOnce() -> Option<&'r Row>) -> bool {
+        let mut decided = self.fuzzy.is_none();
+        for term in &self.terms {
+            match term.matches_text(haystack) {
+                Some(true) => {}
+                Some(false) => return false,
+                None => decided = false,
+            }
+        }
+        decided || row().is_some_and(|row| self.matches_row(row, haystack))
+    }
+
+    fn matches_row(&mut self, row: &Row, haystack: &str) -> bool {
         if let Some((pattern, matcher)) = &mut self.fuzzy {
             let name = Utf32Str::new(&row.object().name, &mut self.letters);
             return pattern.score(name, matcher).is_some();

@@ -313,9 +313,9 @@ impl TableView {
         let ids = among.unwrap_or(&self.sorted).iter().copied();
         self.visible = ids
             .filter(|id| {
-                table.row(*id).is_some_and(|row| {
-                    (!faults || row.is_faulty()) && filter.matches(row, table.haystack(*id))
-                })
+                let row = || table.row(*id);
+                filter.matches(table.haystack(*id), row)
+                    && (!faults || row().is_some_and(Row::is_faulty))
             })
             .collect();
         self.marks

@@ -13,7 +13,9 @@ mod verb;
 mod why;
 
 pub use detail::{Accessory, ArtifactDetail, HistoryStep, Platform, ReportState};
-pub use matching::{Artifact, ImageState, Running, Shelf, Standing, content_states, judge};
+pub use matching::{
+    Artifact, ImageState, Running, Shelf, Standing, content_states, judge, loudest,
+};
 pub use plan::{ChangedLine, CommitPlan, FileChange, ImagePlan, NoCommit, short_commit};
 pub use reference::{DOCKER_HUB, Digest, ImageId, Reference, is_tag};
 pub use rows::{

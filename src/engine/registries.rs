@@ -17,6 +17,7 @@ mod oci;
 mod registry;
 mod repository;
 mod route;
+mod standings;
 mod stock;
 mod survey;
 mod updates;
@@ -28,6 +29,7 @@ pub(super) use detail::run as image;
 pub(super) use harbor::{repository_path, split};
 pub(super) use registry::{Registry, Trouble};
 pub(super) use route::{Asked, Reply, Route, UNTRUSTED};
+pub(super) use standings::{Following, Standings};
 pub(super) use why::why;
 
 use super::protocol::{Delta, Rows, SourceName, Ticket, Update};

@@ -12,9 +12,11 @@ mod share;
 use super::metrics;
 use super::paced::{self, Paced, Shown};
 use super::protocol::{SourceName, Ticket, Update};
+use super::registries::{Following, Standings};
 use super::session::Session;
 use super::watch::{Batch, Outlet, Target, Typed, Watcher};
 use crate::api::convert::analysis::{analysis_run, analysis_run_kind, experiment, experiment_kind};
+use crate::api::convert::pod_images::{PodImages, pod_images};
 use crate::api::convert::replica_set::{HASH_LABEL, Owned, pod, replica_set, service_hash};
 use crate::api::convert::rollout::{rollout, rollout_kind};
 use crate::domain::analysis::{AnalysisRun, Experiment};
@@ -34,7 +36,7 @@ use tokio_util::task::AbortOnDropHandle;
 #[derive(Clone, Debug, PartialEq)]
 enum Part {
     ReplicaSet(Box<Owned<ReplicaSetView>>),
-    Pod(Box<Owned<PodView>>),
+    Pod(Box<(Owned<PodView>, PodImages)>),
     Run(Box<AnalysisRun>),
     Experiment(Box<Experiment>),
     /// Name and the hash it selects.
@@ -52,6 +54,7 @@ enum Change {
     Freshness(Place, Freshness),
     Share(Option<Share>),
     Keeper(Option<Keeper>),
+    Images(Standings),
 }
 
 /// Follows one Rollout until it is unsubscribed.
@@ -70,6 +73,8 @@ pub(super) async fn run(session: Arc<Session>, ticket: Ticket, object: ObjectRef
         measuring: None,
         keeper: None,
         keeping: None,
+        images: None,
+        standings: Standings::new(),
         sent: None,
         told_gone: false,
     };
@@ -90,6 +95,9 @@ struct Picture {
     measuring: Option<(share::Question, AbortOnDropHandle<()>)>,
     keeper: Option<Keeper>,
     keeping: Option<(Text, AbortOnDropHandle<()>)>,
+    /// From the first Pod on.
+    images: Option<Following>,
+    standings: Standings,
     sent: Option<RolloutDetail>,
     told_gone: bool,
 }
@@ -167,6 +175,7 @@ impl Picture {
             }
             Change::Share(share) => self.share = share,
             Change::Keeper(keeper) => self.keeper = keeper,
+            Change::Images(standings) => self.standings = standings,
         }
     }
 
@@ -267,6 +276,27 @@ impl Picture {
         });
     }
 
+    /// Asks the registries about the Pods of the picture.
+    fn follow_images(&mut self, detail: &RolloutDetail) {
+        let sets = detail.revisions.iter().flat_map(|one| &one.replica_sets);
+        let shown = sets.flat_map(|set| &set.pods);
+        let pods: Vec<PodImages> = shown
+            .filter_map(|pod| match self.parts.get(&pod.object)? {
+                Part::Pod(both) => Some(both.1.clone()),
+                Part::ReplicaSet(_)
+                | Part::Run(_)
+                | Part::Experiment(_)
+                | Part::Service(..)
+                | Part::Route(_) => None,
+            })
+            .collect();
+        if pods.is_empty() && self.images.is_none() {
+            return;
+        }
+        let begin = || Following::begin(&self.session, self.changes.clone(), Change::Images);
+        self.images.get_or_insert_with(begin).show(pods);
+    }
+
     async fn send(&mut self) -> Shown {
         let generation = self.session.generation;
         let ticket = self.ticket;
@@ -297,9 +327,11 @@ impl Picture {
             states: &self.states,
             keeper: self.keeper.clone(),
             share: self.share.as_ref(),
+            standings: &self.standings,
         };
         let detail = build::build(&parts, &self.session.cluster);
         self.measure(&detail);
+        self.follow_images(&detail);
         if self.sent.as_ref() == Some(&detail) {
             return Shown::Made;
         }
@@ -346,7 +378,8 @@ fn part_reader(
         ("", "Pod") => {
             let status = super::facts::pod_status(value);
             let pod = pod(value, cluster, &status);
-            (pod.view.object.clone(), Part::Pod(Box::new(pod)))
+            let images = pod_images(value, cluster);
+            (pod.view.object.clone(), Part::Pod(Box::new((pod, images))))
         }
         (_, "AnalysisRun") => {
             let run = analysis_run(value, cluster);

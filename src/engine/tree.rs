@@ -8,9 +8,11 @@ mod live_node;
 
 use super::paced::{self, Paced, Shown};
 use super::protocol::{SourceName, Ticket, Update};
+use super::registries::{Following, Standings};
 use super::session::Session;
 use super::watch::{Batch, Details, Outlet, Target, Watcher};
 use crate::api::convert::application::ApplicationReader;
+use crate::api::convert::pod_images::PodImages;
 use crate::domain::application::ApplicationDetail;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::graph::ResourceTree;
@@ -34,6 +36,7 @@ enum Change {
     Detail(Batch<ApplicationDetail>),
     Live(Batch<LiveNode>),
     Freshness(Place, Freshness),
+    Images(Standings),
 }
 
 /// Follows one Application until it is unsubscribed.
@@ -49,6 +52,8 @@ pub(super) async fn run(session: Arc<Session>, ticket: Ticket, object: ObjectRef
         watches: HashMap::new(),
         states: HashMap::new(),
         sent: None,
+        images: None,
+        standings: Standings::new(),
     };
     paced::draw(&mut tree, &mut inbox).await;
     drop(detail_watch);
@@ -101,6 +106,9 @@ struct Tree {
     watches: HashMap<Place, AbortOnDropHandle<()>>,
     states: HashMap<Place, Freshness>,
     sent: Option<ResourceTree>,
+    /// From the first Pod on.
+    images: Option<Following>,
+    standings: Standings,
 }
 
 impl Paced for Tree {
@@ -138,6 +146,7 @@ impl Tree {
                 }
                 self.states.insert(place, freshness);
             }
+            Change::Images(standings) => self.standings = standings,
         }
     }
 
@@ -216,6 +225,19 @@ impl Tree {
             || (!server.is_empty() && server == self.session.context.server.trim_end_matches('/'))
     }
 
+    /// Asks the registries about the Pods of the tree.
+    fn follow_images(&mut self, tree: &ResourceTree) {
+        let nodes = tree.nodes.iter();
+        let pods: Vec<PodImages> = nodes
+            .filter_map(|node| Some((**self.live.get(&node.object)?.pod.as_ref()?).clone()))
+            .collect();
+        if pods.is_empty() && self.images.is_none() {
+            return;
+        }
+        let begin = || Following::begin(&self.session, self.changes.clone(), Change::Images);
+        self.images.get_or_insert_with(begin).show(pods);
+    }
+
     async fn send(&mut self) -> Shown {
         let Some(detail) = &self.detail else {
             return Shown::TooEarly;
@@ -227,6 +249,8 @@ impl Tree {
             }
         });
         tree.findings = self.findings(detail);
+        self.follow_images(&tree);
+        tree.set_image_states(|object| self.standings.get(object).cloned().unwrap_or_default());
         if self.sent.as_ref() == Some(&tree) {
             return Shown::Made;
         }

@@ -406,6 +406,7 @@ pub fn node(
         wave: None,
         info: Vec::new(),
         images: Vec::new(),
+        image_states: Vec::new(),
         created: Some(epoch()),
         deleting: None,
     }

@@ -23,6 +23,7 @@ mod definitions;
 mod engine_bed;
 mod engine_faults;
 mod engine_github;
+mod engine_image_states;
 mod engine_image_updates;
 mod engine_live;
 mod engine_metrics;

@@ -7,7 +7,7 @@ use tiphys::domain::application::{Application, ApplicationDetail, HistoryEntry, 
 use tiphys::domain::finding::{Finding, Severity};
 use tiphys::domain::graph::{ResourceTree, TreeNode};
 use tiphys::domain::health::Verdict;
-use tiphys::domain::image::{ChangedLine, CommitPlan, FileChange, ImagePlan};
+use tiphys::domain::image::{ChangedLine, CommitPlan, FileChange, ImagePlan, ImageState};
 use tiphys::domain::kind::ARGO;
 use tiphys::domain::object::{GroupKind, ObjectRef, Text, Uid};
 use tiphys::domain::pipeline::cron::cron_kind;
@@ -358,6 +358,7 @@ fn node(kind: (&str, &str), name: &str, parent: Option<usize>) -> TreeNode {
         wave: None,
         info: Vec::new(),
         images: Vec::new(),
+        image_states: Vec::new(),
         created: Some(ago(7_300)),
         deleting: None,
     }
@@ -413,10 +414,16 @@ fn tree() -> ResourceTree {
     nodes[11].health = Some(Health::Missing);
     nodes[11].sync = Some(SyncStatus::OutOfSync);
     nodes[11].created = None;
-    ResourceTree {
+    let mut tree = ResourceTree {
         nodes,
         findings: Vec::new(),
-    }
+    };
+    tree.set_image_states(|object| match &*object.name {
+        "checkout-7d9f8c-x2x9p" => vec![ImageState::Behind(1)],
+        "checkout-7d9f8c-zq4vm" => vec![ImageState::MovedTag, ImageState::Behind(1)],
+        _ => Vec::new(),
+    });
+    tree
 }
 
 fn logs() -> Vec<LogLine> {

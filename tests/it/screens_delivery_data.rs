@@ -8,6 +8,7 @@ use tiphys::domain::analysis::{
     thresholds_in,
 };
 use tiphys::domain::dashboard::{Dashboard, Panel, PanelKind, PanelTarget, Place};
+use tiphys::domain::image::{ImageState, Severity};
 use tiphys::domain::kind::ARGO;
 use tiphys::domain::metric::{
     Board, Chart, Grid, Labels, Point, Position, QueryAnswer, QueryError, QueryResult, RangeWish,
@@ -199,6 +200,16 @@ fn pod(set: &str, end: &str, seconds: i64) -> PodView {
         ready: 1,
         containers: 1,
         restarts: 0,
+        image_states: match end {
+            "zq4vm" => vec![
+                ImageState::Behind(2),
+                ImageState::Vulnerable {
+                    severity: Severity::Critical,
+                    fixable: 3,
+                },
+            ],
+            _ => vec![ImageState::Behind(2)],
+        },
     }
 }
 

@@ -96,6 +96,7 @@ pub fn pod(value: &Value, cluster: &Cluster, status: &str) -> Owned<PodView> {
         ready: ready as u32,
         containers: loose.list(value, &["spec", "containers"]).len() as u32,
         restarts: restarts.sum::<u64>() as u32,
+        image_states: Vec::new(),
         object: meta.object,
         uid: meta.uid,
     };

@@ -121,16 +121,37 @@ impl Term {
         }
     }
 
+    /// Returns whether a row with this text matches; `None` when the row itself must be asked.
+    pub(super) fn matches_text(&self, haystack: &str) -> Option<bool> {
+        let held = self.what.is_in(haystack)?;
+        Some(self.negated != held)
+    }
+
     pub(super) fn matches(&self, row: &Row, haystack: &str, now: DateTime<Utc>) -> bool {
         self.negated != self.what.holds(row, haystack, now)
     }
 }
 
 impl What {
+    fn is_in(&self, haystack: &str) -> Option<bool> {
+        match self {
+            Self::Text(text) => Some(text.find(haystack.as_bytes()).is_some()),
+            Self::Pattern(pattern) => Some(pattern.is_match(haystack)),
+            Self::Health(_)
+            | Self::Sync(_)
+            | Self::Auto(_)
+            | Self::Operation(_)
+            | Self::Phase(_)
+            | Self::Field(..)
+            | Self::Label(..)
+            | Self::Younger(_)
+            | Self::Older(_) => None,
+        }
+    }
+
     fn holds(&self, row: &Row, haystack: &str, now: DateTime<Utc>) -> bool {
         match self {
-            Self::Text(text) => text.find(haystack.as_bytes()).is_some(),
-            Self::Pattern(pattern) => pattern.is_match(haystack),
+            Self::Text(_) | Self::Pattern(_) => self.is_in(haystack).unwrap_or_default(),
             Self::Health(wanted) => row.health().is_some_and(|health| wanted.contains(&health)),
             Self::Sync(wanted) => row
                 .application()

@@ -84,6 +84,14 @@ impl ImageState {
     }
 }
 
+/// Returns what is most in need of a person: trouble, then what is about the version.
+pub fn loudest(states: &[ImageState]) -> Option<&ImageState> {
+    let find = |wanted: fn(&ImageState) -> bool| states.iter().find(|one| wanted(one));
+    find(ImageState::is_trouble)
+        .or_else(|| find(|one| one.is_about_version() && *one != ImageState::Pinned))
+        .or_else(|| states.first())
+}
+
 /// What a registry says of an artifact, as far as matching goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {

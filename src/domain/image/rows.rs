@@ -11,7 +11,7 @@ pub use kinds::{
     projects_kind, registries_kind, registry_object, repository_kind, repository_of, robots_kind,
 };
 
-use super::matching::ImageState;
+use super::matching::{ImageState, loudest};
 use super::reference::{Digest, Reference};
 use super::scan::{Scan, Severity};
 use crate::domain::finding::Finding;
@@ -126,10 +126,7 @@ impl ArtifactRow {
 
     /// Returns what is most in need of a person.
     pub fn loudest(&self) -> Option<&ImageState> {
-        let find = |wanted: fn(&ImageState) -> bool| self.states.iter().find(|one| wanted(one));
-        find(ImageState::is_trouble)
-            .or_else(|| find(|one| one.is_about_version() && *one != ImageState::Pinned))
-            .or_else(|| self.states.first())
+        loudest(&self.states)
     }
 
     /// Returns its state in a word or two. How many have a fix stands beside it.

@@ -3,6 +3,7 @@
 use super::{ContainerImage, Rollout};
 use crate::domain::analysis::{AnalysisRun, Experiment};
 use crate::domain::finding::Finding;
+use crate::domain::image::ImageState;
 use crate::domain::object::{ObjectRef, Text, Uid};
 use crate::domain::status::Health;
 use chrono::{DateTime, Utc};
@@ -79,6 +80,19 @@ pub struct ReplicaSetView {
     pub pods: Vec<PodView>,
 }
 
+impl ReplicaSetView {
+    /// Returns how the images of its Pods stand, each state once, sorted.
+    pub fn image_states(&self) -> Vec<ImageState> {
+        let pods = self.pods.iter();
+        let mut states: Vec<ImageState> = pods
+            .flat_map(|pod| pod.image_states.iter().cloned())
+            .collect();
+        states.sort();
+        states.dedup();
+        states
+    }
+}
+
 /// One Pod of a ReplicaSet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PodView {
@@ -91,6 +105,8 @@ pub struct PodView {
     pub ready: u32,
     pub containers: u32,
     pub restarts: u32,
+    /// How its images stand, sorted; empty where no registry can tell.
+    pub image_states: Vec<ImageState>,
 }
 
 /// A Service of the strategy and which hash it selects.

@@ -14,6 +14,7 @@ use crate::domain::rollout::{
     Strategy,
 };
 use crate::domain::status::Freshness;
+use crate::engine::registries::Standings;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
@@ -24,6 +25,7 @@ pub(super) struct Parts<'p> {
     pub(super) states: &'p HashMap<Place, Freshness>,
     pub(super) keeper: Option<Keeper>,
     pub(super) share: Option<&'p Share>,
+    pub(super) standings: &'p Standings,
 }
 
 /// Puts it together.
@@ -61,10 +63,13 @@ pub(super) fn build(parts: &Parts<'_>, cluster: &Cluster) -> RolloutDetail {
 fn replica_sets(parts: &Parts<'_>, row: &Rollout) -> Vec<ReplicaSetView> {
     let mut pods: HashMap<&Uid, Vec<_>> = HashMap::new();
     for part in parts.parts.values() {
-        if let Part::Pod(pod) = part
-            && let Some(owner) = &pod.owner
+        if let Part::Pod(both) = part
+            && let Some(owner) = &both.0.owner
         {
-            pods.entry(owner).or_default().push(pod.view.clone());
+            let mut view = both.0.view.clone();
+            let known = parts.standings.get(&view.object);
+            view.image_states = known.cloned().unwrap_or_default();
+            pods.entry(owner).or_default().push(view);
         }
     }
     let is_ours = |set: &Owned<ReplicaSetView>| set.owner.as_ref() == Some(&row.uid);

@@ -145,6 +145,7 @@ fn root_node(
         wave: Some(resource.wave),
         info: live.map(|live| live.info.clone()).unwrap_or_default(),
         images: live.map(|live| live.images.clone()).unwrap_or_default(),
+        image_states: Vec::new(),
         created: live.and_then(|live| live.created),
         deleting: live.and_then(|live| live.deleting),
         object,
@@ -164,6 +165,7 @@ fn child_node(live: &LiveNode, parent: usize) -> TreeNode {
         wave: live.wave,
         info: live.info.clone(),
         images: live.images.clone(),
+        image_states: Vec::new(),
         created: live.created,
         deleting: live.deleting,
     }

@@ -1,5 +1,6 @@
 //! What a tree keeps of each live object.
 
+use crate::api::convert::pod_images::{PodImages, pod_images, pod_kind};
 use crate::domain::health::health_of;
 use crate::domain::node::Node;
 use crate::domain::object::{Cluster, GroupKind, ObjectRef, Text, Uid};
@@ -20,6 +21,8 @@ pub(super) struct LiveNode {
     pub(super) message: Option<Text>,
     pub(super) info: Vec<Text>,
     pub(super) images: Vec<Text>,
+    /// Of a Pod: what it runs.
+    pub(super) pod: Option<Box<PodImages>>,
     pub(super) created: Option<DateTime<Utc>>,
     pub(super) deleting: Option<DateTime<Utc>>,
     pub(super) wave: Option<i64>,
@@ -84,6 +87,7 @@ impl LiveNodes {
             message,
             info: texts(facts_of(&self.kind.kind, value)),
             images: texts(images_of(value)),
+            pod: (self.kind == pod_kind()).then(|| Box::new(pod_images(value, &self.cluster))),
             created: text(value, &["metadata", "creationTimestamp"]).parse().ok(),
             deleting: text(value, &["metadata", "deletionTimestamp"]).parse().ok(),
             wave: annotation("argocd.argoproj.io/sync-wave").parse().ok(),

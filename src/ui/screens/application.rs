@@ -4,13 +4,14 @@
 
 mod outline;
 
+use super::image::{loudest_span, trouble_span};
 use super::{Visible, state_of};
 use crate::app::columns::{bar_share, operation_text, revision_text, rollout_text, switches_text};
-use crate::app::screens::{ApplicationScreen, Loaded};
+use crate::app::screens::{ApplicationScreen, Loaded, TreeRow};
 use crate::app::state::State;
 use crate::domain::age::age_text;
 use crate::domain::application::{Application, ApplicationDetail, OperationView};
-use crate::domain::graph::TreeNode;
+use crate::domain::graph::{ResourceTree, TreeNode};
 use crate::domain::kind::info_of;
 use crate::domain::rollout::Rollout;
 use crate::domain::status::{Health, SyncStatus};
@@ -268,12 +269,12 @@ fn draw_tree(
         let Some(row) = rows.get(index) else { return };
         match screen.node(row) {
             Some(node) => {
-                draw_node(painter, (node, rollout_of(state, node)), now);
+                draw_node(painter, (node, rollout_of(state, node)), (row, now));
                 if screen.is_marked(node) {
                     painter.mark();
                 }
             }
-            None => draw_root(painter, &detail.row, now),
+            None => draw_root(painter, (&detail.row, &screen.tree), now),
         }
     });
     if !screen.tree_known {
@@ -328,11 +329,23 @@ fn node_label(node: &TreeNode, column: usize, room: usize) -> Vec<Span<'_>> {
     vec![kind, span(role, name)]
 }
 
-fn draw_root(painter: &mut RowPainter<'_, '_>, app: &Application, now: DateTime<Utc>) {
+fn draw_root(
+    painter: &mut RowPainter<'_, '_>,
+    (app, tree): (&Application, &ResourceTree),
+    now: DateTime<Utc>,
+) {
     draw_sync(painter, Some(app.sync), false);
     draw_health(painter, Some(app.health));
-    let count = format!("{} objects", app.resources);
-    painter.text(3, &count, Role::Muted);
+    let states = tree.image_states();
+    let mut spans = Vec::new();
+    if painter.shows(5) {
+        painter.spans(5, loudest_span(&states).as_slice());
+    } else {
+        spans.extend(trouble_span(&states));
+        spans.extend((!spans.is_empty()).then(|| span(Role::Text, " ")));
+    }
+    spans.push(span(Role::Muted, format!("{} objects", app.resources)));
+    painter.spans(3, &spans);
     draw_age(painter, app.created, now);
 }
 
@@ -347,17 +360,20 @@ fn rollout_of<'state>(state: &'state State, node: &TreeNode) -> Option<&'state R
 fn draw_node(
     painter: &mut RowPainter<'_, '_>,
     (node, rollout): (&TreeNode, Option<&Rollout>),
-    now: DateTime<Utc>,
+    (row, now): (&TreeRow, DateTime<Utc>),
 ) {
     draw_sync(painter, node.sync, node.requires_pruning);
     draw_health(painter, node.health);
     match rollout {
         Some(row) if !rollout_text(row).is_empty() => draw_rollout(painter, row),
-        Some(_) | None => draw_facts(painter, node, now),
+        Some(_) | None => draw_facts(painter, (row, node), now),
     }
     draw_age(painter, node.created, now);
     if painter.shows(5) {
-        painter.text(5, &node.images.join(" "), Role::Muted);
+        let mut spans = Vec::from_iter(loudest_span(&node.image_states));
+        let gap = if spans.is_empty() { "" } else { "  " };
+        spans.push(span(Role::Muted, format!("{gap}{}", node.images.join(" "))));
+        painter.spans(5, &spans);
     }
 }
 
@@ -383,7 +399,11 @@ fn draw_rollout(painter: &mut RowPainter<'_, '_>, row: &Rollout) {
     painter.spans(3, &spans);
 }
 
-fn draw_facts(painter: &mut RowPainter<'_, '_>, node: &TreeNode, now: DateTime<Utc>) {
+fn draw_facts(
+    painter: &mut RowPainter<'_, '_>,
+    (row, node): (&TreeRow, &TreeNode),
+    now: DateTime<Utc>,
+) {
     let mut spans = Vec::new();
     if let Some(since) = node.deleting {
         let text = format!("{} deleting {} ", glyph::DELETING, age_text(since, now));
@@ -402,6 +422,15 @@ fn draw_facts(painter: &mut RowPainter<'_, '_>, node: &TreeNode, now: DateTime<U
             Role::Muted
         }
     };
+    // Once for each Pod, not for everything above it.
+    let lowest = row.folded || !row.has_children;
+    if lowest
+        && !painter.shows(5)
+        && let Some(trouble) = trouble_span(&node.image_states)
+    {
+        spans.push(trouble);
+        spans.push(span(Role::Text, " "));
+    }
     spans.push(span(role, node.info.join(" ")));
     painter.spans(3, &spans);
 }

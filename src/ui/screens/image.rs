@@ -8,6 +8,7 @@ use crate::app::state::State;
 use crate::domain::age::age_text;
 use crate::domain::image::{
     ArtifactDetail, ArtifactRow, HistoryStep, ImageState, Place, Scan, Vulnerability, bytes_text,
+    loudest,
 };
 use crate::domain::status::Health;
 use crate::ui::canvas::{Boxed, Canvas, Span, row_of, span};
@@ -93,6 +94,34 @@ pub(super) fn role_of_state(state: &ImageState) -> Role {
         ImageState::Behind(_) | ImageState::NotScanned | ImageState::Unsigned => Role::Text,
         ImageState::Unknown | ImageState::Pinned | ImageState::Newest => Role::Muted,
     }
+}
+
+/// The loudest of the states of images, in words; nothing when there is nothing to say.
+pub(super) fn loudest_span(states: &[ImageState]) -> Option<Span<'static>> {
+    let state = loudest(states)?;
+    Some(span(role_of_state(state), state.text()))
+}
+
+/// A remark beside a Pod, only when its image asks for a person.
+pub(super) fn trouble_span(states: &[ImageState]) -> Option<Span<'static>> {
+    let state = loudest(states).filter(|state| state.is_trouble())?;
+    let word = match state {
+        ImageState::Vulnerable { severity, .. } => {
+            format!("{} CVEs", severity.word().to_lowercase())
+        }
+        state @ (ImageState::Gone | ImageState::Mixed) => format!("image {}", state.text()),
+        state @ (ImageState::MovedTag
+        | ImageState::Behind(_)
+        | ImageState::NotScanned
+        | ImageState::Unsigned
+        | ImageState::Unknown
+        | ImageState::Pinned
+        | ImageState::Newest) => state.text(),
+    };
+    Some(span(
+        role_of_state(state),
+        format!("{} {word}", glyph::WARNING),
+    ))
 }
 
 fn unknown(screen: &ImageScreen, state: &State) -> Notice<'static> {

@@ -9,6 +9,7 @@ use crate::domain::rollout::{PodView, ReplicaSetView, Revision, Role as Side, Ro
 use crate::domain::status::Health;
 use crate::ui::canvas::{Canvas, Span, row_of, span};
 use crate::ui::glyph;
+use crate::ui::screens::image::{loudest_span, trouble_span};
 use crate::ui::text;
 use crate::ui::theme::Role;
 use crate::ui::widgets::table::{Column, RowPainter, Table, slots};
@@ -119,7 +120,9 @@ fn draw_revision(
     painter.spans(0, &name);
     let set = revision.replica_sets.first();
     if let Some(set) = set {
-        painter.text(3, &image_of(set), Role::Muted);
+        let mut spans = vec![span(Role::Muted, format!("{}  ", image_of(set)))];
+        spans.extend(loudest_span(&set.image_states()));
+        painter.spans(3, &spans);
         draw_age(painter, set.created, now);
     }
     let aborted = detail.row.aborted && set.is_some_and(|set| set.hash == detail.row.current_hash);
@@ -159,9 +162,12 @@ fn draw_set(painter: &mut RowPainter<'_, '_>, set: &ReplicaSetView, now: DateTim
 fn draw_pod(painter: &mut RowPainter<'_, '_>, pod: &PodView, now: DateTime<Utc>) {
     draw_health(painter, pod.health, &pod.status);
     painter.text(2, &format!("{}/{}", pod.ready, pod.containers), Role::Text);
+    let mut spans = Vec::new();
     if pod.restarts > 0 {
-        painter.text(3, &format!("restarts {}", pod.restarts), Role::Warning);
+        spans.push(span(Role::Warning, format!("restarts {} ", pod.restarts)));
     }
+    spans.extend(trouble_span(&pod.image_states));
+    painter.spans(3, &spans);
     draw_age(painter, pod.created, now);
 }
 
