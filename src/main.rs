@@ -131,6 +131,7 @@ impl Setup {
                     all_namespaces,
                 };
                 report::get::run(&mut session, query, || clock.now(), &mut out).await?;
+                complain(&session.notes.join("\n"));
                 Ok(Ending::Done)
             }
             Some(Command::Query(query)) => {

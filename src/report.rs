@@ -11,6 +11,7 @@ pub mod get;
 pub mod images;
 pub mod lists;
 pub mod metrics;
+mod names;
 mod picture;
 pub mod rollouts;
 pub mod runs;
@@ -83,11 +84,17 @@ impl ReportError {
 
 /// Returns a finding's sentence with its hint on a line of its own.
 pub fn sentence(finding: &Finding) -> String {
-    let sentence = crate::ui::text::harmless(&finding.sentence);
-    match &finding.hint {
-        Some(hint) => format!("{sentence}\nhint: {}", crate::ui::text::harmless(hint)),
-        None => sentence.into_owned(),
-    }
+    let hint = finding.hint.iter().map(|hint| format!("hint: {hint}"));
+    let texts = std::iter::once(finding.sentence.to_string()).chain(hint);
+    let lines: Vec<String> = texts.flat_map(|text| harmless_lines(&text)).collect();
+    lines.join("\n")
+}
+
+fn harmless_lines(text: &str) -> Vec<String> {
+    let lines = text.lines();
+    lines
+        .map(|line| crate::ui::text::harmless(line).into_owned())
+        .collect()
 }
 
 /// Writes a JSON document and a line break.

@@ -26,6 +26,7 @@ use crate::domain::kind::info_of;
 use crate::domain::object::{GroupKind, Text};
 use crate::domain::pipeline::cron::cron_kind;
 use crate::domain::pipeline::runs_kind;
+use crate::domain::rows::Column;
 use crate::store::{Row, Store, Table};
 use chrono::{DateTime, Utc};
 use std::borrow::Cow;
@@ -159,8 +160,13 @@ pub fn columns_of(
     if namespaced == Shown::AllNamespaces && has_namespace {
         columns.push(ColumnSpec::new(ColumnId::Namespace, "NAMESPACE", 6, 24, 1));
     }
-    columns.push(ColumnSpec::new(ColumnId::Name, "NAME", 12, 60, 0));
     let server = table.and_then(Table::columns).unwrap_or_default();
+    if is_event(kind) && detail == Detail::Normal && !server.is_empty() {
+        columns.extend(event_columns(server));
+        columns.push(ColumnSpec::new(ColumnId::Age, "AGE", 4, 5, 2).numeric());
+        return columns;
+    }
+    columns.push(ColumnSpec::new(ColumnId::Name, "NAME", 12, 60, 0));
     for (number, column) in server.iter().enumerate() {
         let own = ["name", "namespace", "age"];
         let hidden = column.priority > 0 && detail == Detail::Normal;
@@ -174,6 +180,30 @@ pub fn columns_of(
     }
     columns.push(ColumnSpec::new(ColumnId::Age, "AGE", 4, 5, 2).numeric());
     columns
+}
+
+/// Returns whether a kind is that of Kubernetes events, of the old group or the new one.
+pub fn is_event(kind: &GroupKind) -> bool {
+    kind.is("", "Event") || kind.is("events.k8s.io", "Event")
+}
+
+/// What happened to what: the name of an event says nothing to people.
+fn event_columns(server: &[Column]) -> Vec<ColumnSpec> {
+    let numbered = server.iter().enumerate();
+    let columns = numbered.filter_map(|(number, column)| {
+        let (min, max, priority) = match column.name.to_ascii_lowercase().as_str() {
+            "type" => (7, 7, 3),
+            "reason" => (8, 24, 0),
+            "object" => (12, 44, 0),
+            "message" => (16, 200, 0),
+            "last seen" => (5, 9, 4),
+            _ => return None,
+        };
+        let title = column.name.to_uppercase();
+        let id = ColumnId::Cell(number);
+        Some(ColumnSpec::new(id, &title, min, max, priority).comfort(min + max / 6))
+    });
+    columns.collect()
 }
 
 fn server_column(number: usize, name: &str, numeric: bool) -> ColumnSpec {

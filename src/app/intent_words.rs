@@ -355,7 +355,14 @@ fn parse_target(
         [kind, namespace, name] => (found(kind)?, Some(namespace), name),
         [namespace, name] if intent.applications_only => (applications(), Some(namespace), name),
         [namespace, name] if is_for_rollouts(intent.word) => (rollouts(), Some(namespace), name),
-        [kind, name] => (found(kind)?, None, name),
+        [kind, name] => match found(kind) {
+            Ok(kind) => (kind, None, name),
+            Err(_) => {
+                let sentence =
+                    format!("`{target}` does not say what it is: write KIND/NAMESPACE/NAME");
+                return Err(WordsProblem::new(sentence, Some(example(intent))));
+            }
+        },
         _ => {
             let form = if intent.applications_only || is_for_rollouts(intent.word) {
                 "NAMESPACE/NAME"

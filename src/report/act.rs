@@ -1,7 +1,7 @@
 //! `tiphys do`: carries out one intent and says what became of it.
 
 use super::session::Session;
-use super::{Ending, ReportError, documents, write_json, write_yaml};
+use super::{Ending, ReportError, documents, names, write_json, write_yaml};
 use crate::cli::{Do, Output};
 use crate::domain::intent::{Intent, IntentId, Stage};
 use crate::engine::protocol::{Request, Update};
@@ -21,6 +21,7 @@ pub async fn run(
 ) -> Result<Ending, ReportError> {
     let verb = intent.verb.id();
     let target = documents::path(&intent.target);
+    let object = intent.target.clone();
     let dry_run = options.dry_run;
     session
         .send(Request::Act {
@@ -33,6 +34,10 @@ pub async fn run(
     let outcome = tokio::time::timeout(options.timeout, outcome(session, wait)).await;
     let (word, detail, ending) = match outcome {
         Ok(Ok(Stage::Failed { sentence, hint })) => {
+            let failed = ReportError::Usage(String::new());
+            if let ReportError::Refused(absent) = names::or_absent(session, &object, failed).await {
+                return Err(ReportError::Refused(absent));
+            }
             let hint = hint
                 .map(|hint| format!("\nhint: {hint}"))
                 .unwrap_or_default();

@@ -6,12 +6,14 @@
 use super::session::Session;
 use super::{Ending, ReportError};
 use crate::config::{Config, Environment, Problem};
+use crate::domain::image::{RegistryRow, registries_kind};
 use crate::domain::kind::{ARGO, KINDS};
 use crate::domain::metric::QueryResult;
 use crate::domain::object::{GroupKind, ObjectRef, Text};
 use crate::engine::EngineOptions;
 use crate::engine::platform::Platform;
 use crate::engine::protocol::{Answer, Fetch, Scope};
+use crate::store::{Row, Table};
 use crate::ui::text::harmless;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -57,18 +59,22 @@ struct Sheet<'a> {
 
 impl Sheet<'_> {
     fn good(&mut self, check: &str, answer: &str) -> io::Result<()> {
-        writeln!(self.out, "ok    {check:<14} {}", harmless(answer))
+        self.line("ok", check, answer)
     }
 
     fn note(&mut self, check: &str, answer: &str) -> io::Result<()> {
-        writeln!(self.out, "note  {check:<14} {}", harmless(answer))
+        self.line("note", check, answer)
     }
 
     fn bad(&mut self, check: &str, answer: &str) -> io::Result<()> {
         self.failed = true;
+        self.line("fail", check, answer)
+    }
+
+    fn line(&mut self, verdict: &str, check: &str, answer: &str) -> io::Result<()> {
         let mut lines = answer.lines();
         let first = lines.next().unwrap_or_default();
-        writeln!(self.out, "fail  {check:<14} {}", harmless(first))?;
+        writeln!(self.out, "{verdict:<5} {check:<14} {}", harmless(first))?;
         lines.try_for_each(|line| writeln!(self.out, "{:20} {}", "", harmless(line)))
     }
 }
@@ -171,11 +177,17 @@ async fn server(
         Ok(session) => session,
         Err(error) => return Ok(sheet.bad("server", &error.to_string())?),
     };
+    if let Err(error) = session.reached().await {
+        sheet.bad("server", &error.to_string())?;
+        let rest = "kinds, metrics, registries and rights are not checked: they need the server";
+        return Ok(sheet.note("the rest", rest)?);
+    }
     if let Some(connection) = session.connection.clone() {
-        let server = format!(
-            "{} at {} as {}",
-            connection.server_version, connection.server, connection.user
-        );
+        let version = match &*connection.server_version {
+            "" => "an unknown version",
+            version => version,
+        };
+        let server = format!("{version} at {} as {}", connection.server, connection.user);
         sheet.good("server", &server)?;
         match (&*connection.argocd_version, connection.automated_enabled) {
             ("", _) => sheet.note("argo cd", "its version cannot be told")?,
@@ -196,6 +208,7 @@ async fn server(
         Err(error) => sheet.bad("discovery", &error.to_string())?,
     }
     metrics(sheet, &mut session).await?;
+    registries(sheet, &mut session).await?;
     github(sheet, &mut session).await?;
     steering(sheet, &mut session).await?;
     for info in KINDS.iter().filter(|info| WATCHED.contains(&info.kind)) {
@@ -204,7 +217,7 @@ async fn server(
                 let rows = session
                     .store
                     .table(&info.group_kind())
-                    .map_or(0, crate::store::Table::len);
+                    .map_or(0, Table::len);
                 sheet.good(info.plural, &format!("watched, {rows} rows"))?;
             }
             // Argo Rollouts may not be installed.
@@ -212,6 +225,35 @@ async fn server(
                 sheet.note(info.plural, &error.to_string())?;
             }
             Err(error) => sheet.bad(info.plural, &error.to_string())?,
+        }
+    }
+    Ok(())
+}
+
+/// Asks the registries of the images that run.
+async fn registries(sheet: &mut Sheet<'_>, session: &mut Session) -> io::Result<()> {
+    let kind = registries_kind();
+    if let Err(error) = session.watch(&kind).await {
+        return sheet.note("registries", &error.to_string());
+    }
+    let rows = session.store.table(&kind).into_iter().flat_map(Table::rows);
+    for row in rows {
+        let Row::Registry(RegistryRow::Registry(registry)) = row else {
+            continue;
+        };
+        let name = &registry.object.name;
+        match registry.findings.first() {
+            Some(finding) => {
+                sheet.note("registry", &format!("{name}: {}", super::sentence(finding)))?;
+            }
+            None if registry.status() == "not asked" => {
+                sheet.note("registry", &format!("{name} is not asked"))?;
+            }
+            None => {
+                let (flavour, status) = (registry.flavour.word(), registry.status());
+                let text = format!("{name} ({flavour} {}) is {status}", registry.version);
+                sheet.good("registry", &text)?;
+            }
         }
     }
     Ok(())

@@ -1,11 +1,10 @@
 //! `tiphys get`: rows of a kind, once or as they change.
 
 use super::session::Session;
-use super::{ReportError, documents, images, rollouts, runs, table, write_json, write_yaml};
+use super::{ReportError, documents, images, names, rollouts, runs, table, write_json, write_yaml};
 use crate::cli::{Get, Output};
 use crate::domain::age::age_text;
 use crate::domain::application::{Application, OperationView};
-use crate::domain::finding::{Finding, Severity};
 use crate::domain::kind::ARGO;
 use crate::domain::object::{ObjectRef, Text};
 use crate::domain::pipeline::runs_kind;
@@ -38,8 +37,7 @@ pub async fn run(
     let rows = selected(session, &entry, query);
     if rows.is_empty() && query.get.name.is_some() && !query.get.watch {
         let name = query.get.name.as_deref().unwrap_or_default();
-        let sentence = format!("there is no {} `{name}`", entry.kind.kind);
-        return Err(Finding::new(Severity::Error, sentence).into());
+        return Err(names::absent(session, &entry.kind, name));
     }
     let single = query.get.name.is_some();
     let full = matches!(query.get.output, Output::Yaml | Output::Json)
@@ -65,6 +63,7 @@ pub async fn run(
         print_full(session, &objects, query.get.output, out).await?;
     } else {
         print_rows(session, &entry, query, now(), out)?;
+        session.notes = images::notes(session.store.table(&entry.kind));
     }
     if query.get.watch {
         follow(session, &entry, query, now, out).await

@@ -14,8 +14,21 @@ use crate::domain::image::{
 };
 use crate::domain::image_update::UpdateRow;
 use crate::domain::object::{ObjectRef, Text};
+use crate::store::Table;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
+
+/// Returns what is not known of images and why, each registry once.
+pub(super) fn notes(table: Option<&Table>) -> Vec<String> {
+    let rows = table.into_iter().flat_map(Table::rows);
+    let findings = rows
+        .filter_map(|row| row.image())
+        .flat_map(|row| &row.findings);
+    let mut notes: Vec<String> = findings.map(super::sentence).collect();
+    notes.sort();
+    notes.dedup();
+    notes
+}
 
 /// Returns the headings of [`cells`] for rows of one sort.
 pub fn columns(row: &RegistryRow) -> &'static [&'static str] {

@@ -2,7 +2,7 @@
 //!
 //! A command waits for its answers with the engine's own words for trouble; it never retries.
 
-use super::ReportError;
+use super::{ReportError, names};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::image;
 use crate::domain::kind;
@@ -25,6 +25,9 @@ const GENERATION: Generation = Generation(1);
 /// How long a single answer may take before a command gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a server that answers may take to tell its version.
+const TELLING: Duration = Duration::from_secs(2);
+
 /// A running engine with one connection.
 #[derive(Debug)]
 pub struct Session {
@@ -34,6 +37,8 @@ pub struct Session {
     pub store: Store,
     /// Updates that nobody has asked for yet, such as outcomes of intents.
     pub unread: Vec<Update>,
+    /// What the reader of a report should know besides; told on stderr.
+    pub notes: Vec<String>,
     /// The secret of an account that was just made; printed once.
     pub secret: Option<(Text, Secret)>,
 }
@@ -54,6 +59,7 @@ impl Session {
             connection: None,
             store,
             unread: Vec::new(),
+            notes: Vec::new(),
             secret: None,
         };
         session
@@ -68,6 +74,34 @@ impl Session {
             session.take(update)?;
         }
         Ok(session)
+    }
+
+    /// Waits until the server has answered anything, and its version is known or not told.
+    pub async fn reached(&mut self) -> Result<(), ReportError> {
+        let mut answered = false;
+        while !answered || self.lacks_version() {
+            let patience = if answered { TELLING } else { PATIENCE };
+            let update = match self.next(patience).await {
+                // `/version` may be closed to us.
+                Err(_) if answered => break,
+                update => update?,
+            };
+            answered |= matches!(
+                update,
+                Update::Freshness {
+                    source: SourceName::Kubernetes,
+                    freshness: Freshness::Live,
+                    ..
+                }
+            );
+            self.take(update)?;
+        }
+        Ok(())
+    }
+
+    fn lacks_version(&self) -> bool {
+        let connection = self.connection.as_ref();
+        connection.is_none_or(|connection| connection.server_version.is_empty())
     }
 
     /// Sends a request to the engine.
@@ -211,8 +245,9 @@ impl Session {
         })
     }
 
-    /// Reads `[KIND/]NS/NAME`; the kind is Application when it is left out. Of an image the name is
-    /// its reference: `image/registry.example.com/shop/api:1.4`.
+    /// Reads `[KIND/][NS/]NAME`; the kind is Application when it is left out, and the namespace may
+    /// be where one object alone has the name. Of an image the name is its reference:
+    /// `image/registry.example.com/shop/api:1.4`.
     pub async fn object(&mut self, text: &str) -> Result<ObjectRef, ReportError> {
         if let Some(object) = self.of_registry(text)? {
             return Ok(object);
@@ -222,11 +257,18 @@ impl Session {
         let (word, namespace, name) = match parts.as_slice() {
             // The namespace of a run of Actions is its repository.
             [word, _, _, name] => (*word, repository.as_deref(), *name),
+            [word, name] if names::kind_before(word).is_some() => {
+                let kind = names::kind_before(word).unwrap_or_else(names::applications);
+                return names::by_name(self, &kind, name).await;
+            }
+            [name] if !name.is_empty() => {
+                return names::by_name(self, &names::applications(), name).await;
+            }
             [namespace, name] => ("Application", Some(*namespace), *name),
             [word, "", name] => (*word, None, *name),
             [word, namespace, name] => (*word, Some(*namespace), *name),
             _ => {
-                let usage = format!("`{text}` does not name an object; give [KIND/]NS/NAME");
+                let usage = format!("`{text}` does not name an object; give [KIND/][NS/]NAME");
                 return Err(ReportError::Usage(usage));
             }
         };
@@ -321,7 +363,7 @@ fn stopped() -> ReportError {
 fn trouble_of(freshness: &Freshness) -> Option<ReportError> {
     let (reason, hint) = match freshness {
         Freshness::Connecting | Freshness::Loading { .. } | Freshness::Live => return None,
-        Freshness::Stale { reason, .. } => (reason, "check the network, or `tiphys doctor`"),
+        Freshness::Stale { reason, .. } => (reason, "check the network, a VPN or a proxy"),
         Freshness::NeedsCredentials { reason } => (reason, "log in again, then repeat the command"),
         Freshness::Forbidden { reason } => (reason, "ask for that verb, or use another context"),
         Freshness::Absent { reason } => (

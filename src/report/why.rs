@@ -1,7 +1,7 @@
 //! `tiphys why`: what keeps an object from being synced, healthy or done.
 
 use super::session::Session;
-use super::{ReportError, documents, sentence, write_json, write_yaml};
+use super::{ReportError, documents, names, sentence, write_json, write_yaml};
 use crate::cli::Output;
 use crate::domain::object::ObjectRef;
 use crate::engine::protocol::{Answer, Fetch};
@@ -16,7 +16,12 @@ pub async fn run(
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
     let path = documents::path(&object);
-    let Answer::Why(findings) = session.fetch(Fetch::Why { object }).await? else {
+    let asked = object.clone();
+    let answer = match session.fetch(Fetch::Why { object }).await {
+        Ok(answer) => answer,
+        Err(error) => return Err(names::or_absent(session, &asked, error).await),
+    };
+    let Answer::Why(findings) = answer else {
         return Err(ReportError::Usage(format!("`{path}` cannot be explained")));
     };
     let document = || {

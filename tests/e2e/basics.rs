@@ -81,6 +81,19 @@ fn unreachable_server_is_named_and_nothing_hangs() {
     terminal.sees("WHAT IT DOES");
     terminal.types(":q\r");
     assert_eq!(terminal.ends(), 0);
+
+    let examined = std::process::Command::new(env!("CARGO_BIN_EXE_tiphys"))
+        .args(["--kubeconfig", &path, "doctor"])
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&examined.stdout);
+    assert_eq!(examined.status.code(), Some(1), "{said}");
+    let about_server: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("127.0.0.1"))
+        .collect();
+    assert_eq!(about_server.len(), 1, "{said}");
+    assert!(about_server[0].starts_with("fail  server"), "{said}");
 }
 
 #[test]

@@ -224,6 +224,9 @@ fn rows_of(kind: &GroupKind) -> Rows {
             rows: vec![row((&kind.group, &kind.kind), "ci", &["2h"])],
         };
     }
+    if kind.is("", "Event") {
+        return cluster_events();
+    }
     if kind.is(ARGO, "Application") {
         return Rows::Applications(applications());
     }
@@ -277,6 +280,50 @@ fn rows_of(kind: &GroupKind) -> Rows {
     rows[1].deleting = true;
     Rows::Objects {
         columns: Some(columns),
+        rows,
+    }
+}
+
+fn cluster_events() -> Rows {
+    let names = [
+        "Last Seen",
+        "Type",
+        "Reason",
+        "Object",
+        "Subobject",
+        "Source",
+        "Message",
+    ];
+    let event = |name: &str, cells: [&str; 7]| row(("", "Event"), name, &cells);
+    let image = "Failed to pull image \"registry.example.com/shop/checkout:2.0\": not found";
+    let rows = vec![
+        event(
+            "checkout-84c66b-aaaaa.18ea3e76",
+            [
+                "12s",
+                "Warning",
+                "Failed",
+                "pod/checkout-84c66b-aaaaa",
+                "",
+                "kubelet",
+                image,
+            ],
+        ),
+        event(
+            "checkout.18ea3e75",
+            [
+                "2m",
+                "Normal",
+                "ScalingReplicaSet",
+                "deployment/checkout",
+                "",
+                "deployment-controller",
+                "Scaled up replica set checkout-84c66b from 0 to 1",
+            ],
+        ),
+    ];
+    Rows::Objects {
+        columns: Some(names.map(|name| column(name, false)).to_vec()),
         rows,
     }
 }

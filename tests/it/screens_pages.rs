@@ -70,6 +70,13 @@ fn logs() {
 }
 
 #[test]
+fn events_of_the_cluster_say_what_happened_to_what() {
+    look!("events_table", &[NARROW, USUAL], |desk| {
+        desk.command("ev");
+    });
+}
+
+#[test]
 fn pods() {
     look!("pods", &[NARROW, USUAL], |desk| {
         desk.command("pods");

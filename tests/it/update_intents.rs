@@ -5,7 +5,7 @@ use std::time::Duration;
 use tiphys::app::msg::Msg;
 use tiphys::app::overlays::{FieldId, FieldValue, Focus, Overlay};
 use tiphys::app::state::Settings;
-use tiphys::domain::application::{AutoSync, Refresh};
+use tiphys::domain::application::{ApplicationDetail, AutoSync, Refresh};
 use tiphys::domain::intent::{Cascade, Intent, IntentId, Risk, Stage, Switch, Verb};
 use tiphys::domain::status::SyncStatus;
 use tiphys::engine::protocol::{Request, Topic, Update};
@@ -357,6 +357,92 @@ fn switches_send_only_what_was_changed() {
             switch: Switch::SelfHeal,
             on: false
         }
+    );
+}
+
+#[test]
+fn switches_of_several_stay_apart_where_nothing_is_chosen() {
+    let mut cockpit = Cockpit::connected();
+    let mut healing = app("guestbook");
+    healing.auto_sync = AutoSync {
+        present: true,
+        on: true,
+        prune: false,
+        self_heal: true,
+        allow_empty: false,
+    };
+    let mut plain = app("shop");
+    plain.auto_sync = AutoSync {
+        self_heal: false,
+        ..healing.auto_sync
+    };
+    cockpit.list(vec![healing.clone(), plain.clone()]);
+    cockpit.press("space j space shift-t");
+    let labels: Vec<String> = cockpit
+        .dialog()
+        .fields
+        .iter()
+        .map(|field| match &field.value {
+            FieldValue::Choice { chosen, options } => {
+                format!("{}: {}", field.label, options[*chosen])
+            }
+            FieldValue::Toggle(on) => format!("{}: {on}", field.label),
+            FieldValue::Text(_) => String::new(),
+        })
+        .collect();
+    assert_eq!(
+        labels,
+        ["Auto-sync: true", "Self-heal: as it is", "Prune: false"]
+    );
+
+    // Up from Cancel: prune alone is switched on.
+    cockpit.press("up space tab tab enter");
+
+    let mut switched: Vec<(String, Verb)> = cockpit
+        .intents()
+        .into_iter()
+        .map(|intent| (intent.target.name.to_string(), intent.verb))
+        .collect();
+    switched.sort_by(|a, b| a.0.cmp(&b.0));
+    let prune = Verb::Switch {
+        switch: Switch::Prune,
+        on: true,
+    };
+    let wanted = [
+        (String::from("guestbook"), prune.clone()),
+        (String::from("shop"), prune),
+    ];
+    assert_eq!(switched, wanted);
+}
+
+#[test]
+fn the_cursor_of_the_history_stays_on_its_entry() {
+    let mut cockpit = one();
+    let manual = app("guestbook");
+    cockpit.press("shift-h");
+    let ticket = cockpit.ticket_of(&Topic::Application(manual.object.clone()));
+    let generation = cockpit.state.link.generation;
+    let mut known = crate::cockpit::detail(&manual);
+    let told = |detail: &ApplicationDetail| Update::Application {
+        generation,
+        ticket,
+        detail: Some(Box::new(detail.clone())),
+    };
+    cockpit.report(told(&known));
+    cockpit.press("j");
+    let chosen = known.history[1].id;
+
+    // A sync puts its entry before the others.
+    let mut newer = known.history[0].clone();
+    newer.id += 1;
+    known.history.insert(0, newer);
+    cockpit.report(told(&known));
+    cockpit.press("r right enter");
+
+    assert!(
+        matches!(cockpit.intents()[0].verb, Verb::Rollback { history_id, .. } if history_id == chosen),
+        "{:?}",
+        cockpit.intents()
     );
 }
 

@@ -209,6 +209,18 @@ fn unknown_word_names_the_nearest_and_keeps_the_prompt() {
 }
 
 #[test]
+fn enter_takes_the_word_that_is_offered_when_it_only_shows() {
+    let mut cockpit = one();
+
+    cockpit.command("rollo");
+    assert_eq!(cockpit.screen_word(), "rollouts");
+
+    // An intent is never guessed.
+    cockpit.command("termin");
+    assert!(cockpit.prompt().problem.is_some());
+}
+
+#[test]
 fn unknown_context_is_refused_before_anything_is_lost() {
     let mut cockpit = one();
     cockpit.state.contexts = vec![context("dev"), context("prod")];

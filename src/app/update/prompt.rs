@@ -453,7 +453,20 @@ fn obey(state: &mut State, line: &str, out: &mut Effects) -> Result<(), String> 
         }
         return go_to_kind(state, kind, &rest, out);
     }
+    if let Some(line) = completed(state, line).filter(|_| rest.is_empty()) {
+        return obey(state, &line, out);
+    }
     Err(unknown(state, first))
+}
+
+/// The word that is offered behind the line, when it does nothing but show something.
+fn completed(state: &State, line: &str) -> Option<String> {
+    let Some(Overlay::Prompt(prompt)) = &state.overlay else {
+        return None;
+    };
+    let first = prompt.completions.first()?.line.trim();
+    let shows = intent_named(first).is_none() && first != line && !first.contains(' ');
+    (shows && first.starts_with(line)).then(|| first.to_owned())
 }
 
 /// Reads `query EXPRESSION` and `dashboard NAME`; what follows the first word is one argument.

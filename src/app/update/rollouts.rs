@@ -207,7 +207,12 @@ pub(super) fn standing(row: &Rollout, now: chrono::DateTime<chrono::Utc>) -> Str
         text = format!("{text}: {}", super::preview::short(&row.message));
     }
     if let Some((done, total)) = row.progress() {
-        text = format!("{text}, step {done}/{total}, weight {}", row.weights.actual);
+        let at = if done < total {
+            format!("at step {} of {total}", done + 1)
+        } else {
+            format!("all {total} steps done")
+        };
+        text = format!("{text}, {at}, weight {}", row.weights.actual);
     }
     let waits = forecast::waits_for(row, now);
     if !waits.is_empty() {

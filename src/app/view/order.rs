@@ -6,8 +6,8 @@
 )]
 
 use crate::app::columns::{
-    Beside, ColumnId, RegistryColumn, cell, compare_registry_rows, images_by_name, loudest,
-    operation_text, revision_text,
+    Beside, ColumnId, RegistryColumn, cell, compare_registry_rows, images_by_name, is_event,
+    loudest, operation_text, revision_text,
 };
 use crate::app::screens::rollouts;
 use crate::domain::application::{AutoSync, OperationView};
@@ -37,10 +37,10 @@ impl Default for Sort {
 }
 
 impl Sort {
-    /// Returns how a table of a kind is sorted at first: by name, runs the youngest and
-    /// vulnerabilities the worst first.
+    /// Returns how a table of a kind is sorted at first: by name, runs and events the
+    /// youngest and vulnerabilities the worst first.
     pub fn of_kind(kind: &GroupKind) -> Self {
-        let column = if *kind == runs_kind() {
+        let column = if *kind == runs_kind() || is_event(kind) {
             ColumnId::Age
         } else if *kind == cves_kind() {
             ColumnId::Health

@@ -181,7 +181,7 @@ fn draw_summary(canvas: &mut Canvas<'_>, area: Rect, row: &RunRow, now: DateTime
     say("commit ", short_revision(&row.commit.revision).to_owned());
     let repository = row.commit.repository.rsplit('/').next();
     say("of ", repository.unwrap_or_default().to_owned());
-    say("by ", row.trigger.words());
+    say("trigger ", row.trigger.words());
     if row.template.is_some() {
         say("from ", row.family().to_owned());
     }

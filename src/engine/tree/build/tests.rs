@@ -35,6 +35,7 @@ fn node(kind: GroupKind, name: &str, uid: &str, owner: &str) -> LiveNode {
         message: None,
         info: Vec::new(),
         images: Vec::new(),
+        pod: None,
         created: None,
         deleting: None,
         wave: None,
