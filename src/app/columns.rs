@@ -163,7 +163,7 @@ pub fn columns_of(
     let server = table.and_then(Table::columns).unwrap_or_default();
     if is_event(kind) && detail == Detail::Normal && !server.is_empty() {
         columns.extend(event_columns(server));
-        columns.push(ColumnSpec::new(ColumnId::Age, "AGE", 4, 5, 2).numeric());
+        columns.push(ColumnSpec::new(ColumnId::Age, "AGE", 4, 5, 0).numeric());
         return columns;
     }
     columns.push(ColumnSpec::new(ColumnId::Name, "NAME", 12, 60, 0));

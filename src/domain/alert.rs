@@ -48,7 +48,8 @@ pub struct Alert {
     /// Fingerprints of the alerts that inhibit it.
     pub inhibited_by: Vec<Text>,
     pub receivers: Vec<Text>,
-    pub generator: Text,
+    /// What the rule asks, in PromQL; empty when nobody says it.
+    pub expression: Text,
     /// Alertmanager knows it.
     pub delivered: bool,
 }

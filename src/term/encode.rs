@@ -11,7 +11,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::hash::BuildHasher as _;
+use std::hash::{BuildHasher as _, Hasher as _};
 use unicode_width::UnicodeWidthStr;
 
 /// Fewer rows than this are cheaper to write again than to move.
@@ -139,8 +139,14 @@ fn changes<'next>(
     changes
 }
 
+/// What a row says, without its colours: where it is taken for another, the cells that differ are
+/// written after it has moved.
 fn row_hash(buffer: &Buffer, y: u16) -> u64 {
-    FixedState::default().hash_one(content(buffer, y))
+    let mut hasher = FixedState::default().build_hasher();
+    for cell in content(buffer, y) {
+        hasher.write(cell.symbol().as_bytes());
+    }
+    hasher.finish()
 }
 
 /// The cells of a row without the last two, which hold the border with its thumb: it does not

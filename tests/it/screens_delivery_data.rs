@@ -511,7 +511,7 @@ fn alert(name: &str, state: AlertState, severity: &str, seconds: i64) -> Alert {
         silenced_by: Vec::new(),
         inhibited_by: Vec::new(),
         receivers: vec!["team".into()],
-        generator: "".into(),
+        expression: "".into(),
         delivered: state != AlertState::Pending,
     }
 }

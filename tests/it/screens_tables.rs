@@ -32,6 +32,17 @@ fn applications_in_three_sizes() {
 }
 
 #[test]
+fn a_context_that_is_read_only_says_so_in_any_size() {
+    for size in [NARROW, USUAL] {
+        let mut state = with_applications(size, applications());
+        state.settings.read_only_contexts = vec!["kind-*".into()];
+        let screen = shown(&state);
+        let header = screen.lines().next().unwrap_or_default();
+        assert!(header.contains("read-only"), "{header}");
+    }
+}
+
+#[test]
 fn applications_by_role() {
     let mut state = with_applications(USUAL, applications());
     move_to(&mut state, 2);

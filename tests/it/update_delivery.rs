@@ -421,6 +421,33 @@ fn silence_takes_the_alert_and_needs_a_comment() {
 }
 
 #[test]
+fn enter_on_an_alert_draws_what_its_rule_asks() {
+    let mut cockpit = Cockpit::connected();
+    cockpit.command("alerts");
+    let ticket = cockpit.ticket_of(&Topic::Alerts);
+    let mut board = alerts();
+    board.alerts[0].expression = "errors > 5".into();
+    cockpit.report(Update::Alerts {
+        generation: cockpit.state.link.generation,
+        ticket,
+        board: Box::new(board),
+    });
+
+    cockpit.press("j enter");
+    assert!(
+        cockpit.toasts().concat().contains("nobody says"),
+        "{:?}",
+        cockpit.toasts()
+    );
+
+    cockpit.press("k enter");
+    let Screen::Charts(screen) = cockpit.state.screen() else {
+        panic!("charts are shown");
+    };
+    assert_eq!(screen.what, ChartsOf::Query("errors > 5".into()));
+}
+
+#[test]
 fn silence_under_the_cursor_can_be_ended() {
     let mut cockpit = Cockpit::connected();
     cockpit.command("alerts");

@@ -496,6 +496,13 @@ fn help_lists_the_keys_of_the_screen_below() {
     // `s` scales in other tables, and not here.
     let scale = screen.rows.iter().find(|row| row.word == "scale");
     assert_eq!(scale.map(|row| row.keys.as_str()), Some(""));
+    // What is particular to the screen stands before what holds everywhere.
+    let place = |group: &str| screen.rows.iter().position(|row| &*row.group == group);
+    assert!(
+        place("Applications") < place("General"),
+        "{:?}",
+        screen.rows
+    );
 }
 
 #[test]

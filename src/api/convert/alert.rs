@@ -86,7 +86,7 @@ pub fn prometheus_alerts(data: &Value) -> Vec<Alert> {
                 silenced_by: Vec::new(),
                 inhibited_by: Vec::new(),
                 receivers: Vec::new(),
-                generator: "".into(),
+                expression: "".into(),
                 delivered: false,
                 labels,
             }
@@ -114,6 +114,14 @@ fn fingerprint(labels: &crate::domain::metric::Labels) -> Text {
     format!("{hash:016x}").into()
 }
 
+/// Returns the expression of a rule, as its page in Prometheus is addressed: `…/graph?g0.expr=up%3D%3D0`.
+fn expression(generator: &str) -> Text {
+    let query = generator.split_once('?').map_or("", |(_, query)| query);
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let found = pairs.find(|(name, _)| name == "g0.expr");
+    found.map_or_else(|| "".into(), |(_, value)| Text::from(&*value))
+}
+
 /// Reads the list of Alertmanager's alerts.
 pub fn alertmanager_alerts(body: &Value) -> Vec<Alert> {
     let alerts = body.as_array().into_iter().flatten();
@@ -136,7 +144,7 @@ pub fn alertmanager_alerts(body: &Value) -> Vec<Alert> {
                 silenced_by: texts(status, "silencedBy"),
                 inhibited_by: texts(status, "inhibitedBy"),
                 receivers: receivers.collect(),
-                generator: text(one, "generatorURL"),
+                expression: expression(&text(one, "generatorURL")),
                 delivered: true,
             }
         })
@@ -179,6 +187,15 @@ pub fn silence(one: &Value) -> Silence {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_expression_of_a_rule_is_read_from_its_address() {
+        let of = |address: &str| expression(address).to_string();
+        let known = "http://prometheus:9090/graph?g0.expr=sum%28rate%28errors%5B1m%5D%29%29+%3E+0.5&g0.tab=1";
+        assert_eq!(of(known), "sum(rate(errors[1m])) > 0.5");
+        assert_eq!(of("http://prometheus:9090/alerts"), "");
+        assert_eq!(of(""), "");
+    }
 
     #[test]
     fn an_alert_that_both_servers_know_is_one() {

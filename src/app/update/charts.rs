@@ -111,6 +111,19 @@ pub(super) fn on_command(state: &mut State, command: Command, out: &mut Effects)
     true
 }
 
+/// Draws what the rule of the alert under the cursor asks.
+pub(super) fn open_alert(state: &mut State, out: &mut Effects) {
+    let Some(alert) = super::rollouts::current_alert(state) else {
+        return;
+    };
+    let expression = alert.expression.clone();
+    if expression.is_empty() {
+        state.note("nobody says what the rule of this alert asks");
+        return;
+    }
+    navigate::go(state, Place::Charts(ChartsOf::Query(expression)), out);
+}
+
 fn change_span(state: &mut State, step: isize, out: &mut Effects) {
     let Screen::Charts(screen) = state.screen() else {
         state.note("only charts have a span to look back over");

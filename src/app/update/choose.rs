@@ -21,6 +21,7 @@ use crate::domain::pipeline::{ACTIONS, System, is_run};
 use crate::engine::protocol::Scope;
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
+use std::collections::HashSet;
 use tui_input::Input;
 
 /// Opens what is under the cursor.
@@ -49,8 +50,8 @@ pub(super) fn open_current(state: &mut State, out: &mut Effects) {
             }
         }
         Screen::History(_) => super::objects::diff(state, out),
-        Screen::Alerts(_)
-        | Screen::Diff(_)
+        Screen::Alerts(_) => super::charts::open_alert(state, out),
+        Screen::Diff(_)
         | Screen::Text(_)
         | Screen::Events(_)
         | Screen::Logs(_)
@@ -530,7 +531,7 @@ pub(super) fn on_palette_key(state: &mut State, key: Key, out: &mut Effects) {
 /// Lists the keys that hold on the screen that is shown.
 pub(super) fn help_screen(state: &State) -> HelpScreen {
     let scopes = KeyScope::of(state.screen());
-    let rows = COMMANDS
+    let mut rows: Vec<HelpRow> = COMMANDS
         .iter()
         .map(|info| HelpRow {
             group: info.group.title().into(),
@@ -540,6 +541,14 @@ pub(super) fn help_screen(state: &State) -> HelpScreen {
         })
         .filter(|row| !row.keys.is_empty() || !row.word.starts_with("namespace-"))
         .collect();
+    // First what is particular to the screen, then what holds everywhere.
+    let narrowest = scopes.get(..1).unwrap_or_default();
+    let own: HashSet<&str> = COMMANDS
+        .iter()
+        .filter(|info| !state.keymap.keys_of(narrowest, info.command).is_empty())
+        .map(|info| info.group.title())
+        .collect();
+    rows.sort_by_key(|row| !own.contains(&*row.group));
     HelpScreen {
         aliases: false,
         rows,

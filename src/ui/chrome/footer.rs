@@ -140,6 +140,7 @@ fn commands_of(screen: &Screen) -> Offered {
         ],
         Screen::Charts(_) => CHARTS,
         Screen::Alerts(_) => &[
+            (Command::Open, "chart"),
             (Command::Silence, "silence"),
             (Command::ExpireSilence, "end silence"),
             (Command::FilterPrompt, "filter"),

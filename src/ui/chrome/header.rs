@@ -49,18 +49,19 @@ fn place(state: &State) -> Vec<Span<'_>> {
         Some(namespace) => namespace.to_string(),
         None => "all namespaces".to_owned(),
     };
-    let mut spans = vec![
-        span(Role::Title, " tiphys  "),
+    let mut spans = vec![span(Role::Title, " tiphys  ")];
+    // What keeps hands off is never cut off.
+    if state.is_read_only() {
+        spans.push(span(Role::Warning, "read-only  "));
+    }
+    spans.extend([
         span(Role::Strong, state.link.context_name()),
         span(Role::Muted, format!(" {} ", glyph::SEPARATOR)),
         span(Role::Text, namespace),
-    ];
+    ]);
     let restricted = state.link.connection.as_ref();
     if let Some(only) = restricted.and_then(|connection| connection.restricted_to.as_ref()) {
         spans.push(span(Role::Warning, format!("  only {only}")));
-    }
-    if state.settings.read_only {
-        spans.push(span(Role::Warning, "  read-only"));
     }
     spans
 }

@@ -3,7 +3,7 @@
 //! Cells with a status get their glyph and colour from the typed status of the row.
 
 use super::{Visible, state_of};
-use crate::app::columns::{BAR_CELLS, Beside, ColumnId, bar_share, cell, loudest};
+use crate::app::columns::{BAR_CELLS, Beside, ColumnId, bar_share, cell, is_event, loudest};
 use crate::app::screens::{TableScreen, plural};
 use crate::app::state::State;
 use crate::app::view::TableView;
@@ -441,6 +441,16 @@ pub(super) fn role_of_operation(operation: &OperationView) -> Role {
 
 /// The server's own cells take the colour of the object's health, when that says anything.
 fn role_of_cells(row: &Row) -> Role {
+    let object = row.object();
+    let cells = row.generic().map(|row| row.cells.as_slice());
+    if is_event(&object.kind)
+        && cells
+            .unwrap_or_default()
+            .iter()
+            .any(|cell| &**cell == "Warning")
+    {
+        return Role::Warning;
+    }
     match row.health() {
         None | Some(Health::Healthy | Health::Unknown) => Role::Text,
         Some(
