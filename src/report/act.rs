@@ -4,6 +4,7 @@ use super::session::Session;
 use super::{Ending, ReportError, documents, names, write_json, write_yaml};
 use crate::cli::{Do, Output};
 use crate::domain::intent::{Intent, IntentId, Stage};
+use crate::domain::object::Text;
 use crate::engine::protocol::{Request, Update};
 use crate::ui::text::harmless;
 use serde_json::json;
@@ -32,17 +33,15 @@ pub async fn run(
         .await?;
     let wait = options.wait && !dry_run;
     let outcome = tokio::time::timeout(options.timeout, outcome(session, wait)).await;
+    if let Ok(Ok(Stage::Failed { .. })) = outcome {
+        names::present(session, &object).await?;
+    }
     let (word, detail, ending) = match outcome {
-        Ok(Ok(Stage::Failed { sentence, hint })) => {
-            let failed = ReportError::Usage(String::new());
-            if let ReportError::Refused(absent) = names::or_absent(session, &object, failed).await {
-                return Err(ReportError::Refused(absent));
-            }
-            let hint = hint
-                .map(|hint| format!("\nhint: {hint}"))
-                .unwrap_or_default();
-            ("failed", format!("{sentence}{hint}"), Ending::Failed)
-        }
+        Ok(Ok(Stage::Failed { sentence, hint })) => (
+            "failed",
+            with_hint(&sentence, hint.as_ref()),
+            Ending::Failed,
+        ),
         Ok(Ok(Stage::Observed { detail })) => ("observed", detail.to_string(), Ending::Done),
         Ok(Ok(Stage::Accepted { detail })) => ("accepted", detail.to_string(), Ending::Done),
         Ok(Ok(Stage::Requested)) => ("requested", String::new(), Ending::Done),
@@ -80,6 +79,11 @@ pub async fn run(
         }
     }
     Ok(ending)
+}
+
+fn with_hint(sentence: &str, hint: Option<&Text>) -> String {
+    let hint = hint.map(|hint| format!("\nhint: {hint}"));
+    format!("{sentence}{}", hint.unwrap_or_default())
 }
 
 /// Waits for the last stage that matters.

@@ -45,23 +45,19 @@ pub(super) fn applications() -> GroupKind {
     GroupKind::new(ARGO, "Application")
 }
 
-/// Says in place of an error that the object is not there, when that is so.
-pub(super) async fn or_absent(
-    session: &mut Session,
-    object: &ObjectRef,
-    error: ReportError,
-) -> ReportError {
+/// Is an error when the object is surely not there: a better one than what a server says.
+pub(super) async fn present(session: &mut Session, object: &ObjectRef) -> Result<(), ReportError> {
     // A table of images shows what runs, not what there is.
     if is_of_registries(&object.kind) {
-        return error;
+        return Ok(());
     }
     let watched = session.watch(&object.kind).await.is_ok();
     let table = session.store.table(&object.kind);
     let is_there = table.is_some_and(|table| table.find(object).is_some());
     if !watched || is_there {
-        return error;
+        return Ok(());
     }
-    absent(session, &object.kind, &object.path())
+    Err(absent(session, &object.kind, &object.path()))
 }
 
 /// Says that there is no such object, and which name is nearest.

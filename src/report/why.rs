@@ -19,7 +19,10 @@ pub async fn run(
     let asked = object.clone();
     let answer = match session.fetch(Fetch::Why { object }).await {
         Ok(answer) => answer,
-        Err(error) => return Err(names::or_absent(session, &asked, error).await),
+        Err(error) => {
+            names::present(session, &asked).await?;
+            return Err(error);
+        }
     };
     let Answer::Why(findings) = answer else {
         return Err(ReportError::Usage(format!("`{path}` cannot be explained")));

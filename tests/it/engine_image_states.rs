@@ -1,5 +1,10 @@
 //! How images stand, told on the pages of an Application and of a Rollout.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test picks the one case it waits for"
+)]
+
 use crate::engine_bed::{Engine, OneClient};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
