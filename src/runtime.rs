@@ -9,6 +9,7 @@ mod snapshot;
 
 pub use snapshot::{SnapshotOptions, snapshot};
 
+use crate::app::effect::Effect;
 use crate::app::keymap::Keymap;
 use crate::app::msg::Msg;
 use crate::app::now::Now;
@@ -142,9 +143,14 @@ impl Cockpit {
                 Woken::Message(msg) => {
                     let by_person =
                         matches!(*msg, Msg::Key(_) | Msg::Paste(_) | Msg::Resize { .. });
-                    self.feed(*msg).await?;
+                    let mut effects = self.update(*msg);
                     if by_person {
-                        self.feed_waiting_keys().await?;
+                        self.take_waiting_keys(&mut effects).await;
+                        // What a key does is seen before what it asks of others begins.
+                        self.draw_if_dirty()?;
+                    }
+                    self.carry_out(effects).await?;
+                    if by_person {
                         self.draw_if_dirty()?;
                     }
                 }
@@ -195,36 +201,42 @@ impl Cockpit {
     }
 
     /// Takes the keys that wait already, so that a burst of them costs one frame.
-    async fn feed_waiting_keys(&mut self) -> Result<()> {
+    async fn take_waiting_keys(&mut self, effects: &mut Vec<Effect>) {
         for _ in 0..64 {
             let Some(inputs) = self.inputs.as_mut() else {
-                return Ok(());
+                return;
             };
             // Polled as this task: a stream that is not ready remembers only the first waker it
             // is given, and one that wakes nobody would lose the next key until something else
             // happens.
             let waiting = poll_fn(|context| Poll::Ready(inputs.poll_next_unpin(context))).await;
             let Poll::Ready(Some(Ok(input))) = waiting else {
-                return Ok(());
+                return;
             };
-            self.feed(msg_of(input)).await?;
+            effects.extend(self.update(msg_of(input)));
         }
-        Ok(())
     }
 
     /// Gives the state a message and does what it asks for, and what follows from that.
     async fn feed(&mut self, msg: Msg) -> Result<()> {
-        let mut waiting = VecDeque::from([msg]);
-        while let Some(msg) = waiting.pop_front() {
-            if let Msg::Resize { columns, rows } = msg {
-                self.painter.resize((columns, rows));
-            }
-            let now = self.now();
-            for effect in update(&mut self.state, msg, now) {
-                match self.run_effect(effect).await? {
-                    Outcome::Message(msg) => waiting.push_back(msg),
-                    Outcome::Nothing => {}
-                }
+        let effects = self.update(msg);
+        self.carry_out(effects).await
+    }
+
+    fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        if let Msg::Resize { columns, rows } = msg {
+            self.painter.resize((columns, rows));
+        }
+        let now = self.now();
+        update(&mut self.state, msg, now)
+    }
+
+    async fn carry_out(&mut self, effects: Vec<Effect>) -> Result<()> {
+        let mut waiting = VecDeque::from(effects);
+        while let Some(effect) = waiting.pop_front() {
+            match self.run_effect(effect).await? {
+                Outcome::Message(msg) => waiting.extend(self.update(msg)),
+                Outcome::Nothing => {}
             }
         }
         Ok(())

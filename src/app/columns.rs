@@ -191,17 +191,17 @@ pub fn is_event(kind: &GroupKind) -> bool {
 fn event_columns(server: &[Column]) -> Vec<ColumnSpec> {
     let numbered = server.iter().enumerate();
     let columns = numbered.filter_map(|(number, column)| {
-        let (min, max, priority) = match column.name.to_ascii_lowercase().as_str() {
-            "type" => (7, 7, 3),
-            "reason" => (8, 24, 0),
-            "object" => (12, 44, 0),
-            "message" => (16, 200, 0),
-            "last seen" => (5, 9, 4),
+        let (min, comfort, max, priority) = match column.name.to_ascii_lowercase().as_str() {
+            "type" => (7, 7, 7, 3),
+            "reason" => (8, 18, 24, 0),
+            "object" => (12, 32, 44, 0),
+            "message" => (16, 40, 200, 0),
+            "last seen" => (5, 9, 9, 4),
             _ => return None,
         };
         let title = column.name.to_uppercase();
         let id = ColumnId::Cell(number);
-        Some(ColumnSpec::new(id, &title, min, max, priority).comfort(min + max / 6))
+        Some(ColumnSpec::new(id, &title, min, max, priority).comfort(comfort))
     });
     columns.collect()
 }

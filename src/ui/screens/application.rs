@@ -13,9 +13,10 @@ use crate::domain::age::age_text;
 use crate::domain::application::{Application, ApplicationDetail, OperationView};
 use crate::domain::graph::{ResourceTree, TreeNode};
 use crate::domain::kind::info_of;
+use crate::domain::object::Text;
 use crate::domain::rollout::Rollout;
 use crate::domain::status::{Health, SyncStatus};
-use crate::ui::canvas::{Boxed, Canvas, Span, row_of, span};
+use crate::ui::canvas::{Boxed, Canvas, Span, row_of, span, width_of};
 use crate::ui::glyph;
 use crate::ui::theme::Role;
 use crate::ui::widgets::spark::bar;
@@ -341,10 +342,11 @@ fn draw_root(
     if painter.shows(5) {
         painter.spans(5, loudest_span(&states).as_slice());
     } else {
-        spans.extend(trouble_span(&states));
+        spans.extend(trouble_span(&states, true));
         spans.extend((!spans.is_empty()).then(|| span(Role::Text, " ")));
     }
-    spans.push(span(Role::Muted, format!("{} objects", app.resources)));
+    spans.push(span(Role::Muted, format!("{} objects ", app.resources)));
+    spans.extend(trouble_span(&states, false).filter(|_| !painter.shows(5)));
     painter.spans(3, &spans);
     draw_age(painter, app.created, now);
 }
@@ -371,10 +373,24 @@ fn draw_node(
     draw_age(painter, node.created, now);
     if painter.shows(5) {
         let mut spans = Vec::from_iter(loudest_span(&node.image_states));
-        let gap = if spans.is_empty() { "" } else { "  " };
-        spans.push(span(Role::Muted, format!("{gap}{}", node.images.join(" "))));
+        spans.extend((!spans.is_empty()).then(|| span(Role::Text, "  ")));
+        let room = painter
+            .width(5)
+            .saturating_sub(usize::from(width_of(&spans)));
+        spans.push(span(Role::Muted, images_text(&node.images, room)));
         painter.spans(5, &spans);
     }
+}
+
+/// The images as they are asked for, or by their last part where there is no room for all.
+fn images_text(images: &[Text], room: usize) -> String {
+    let whole = images.join(" ");
+    if crate::ui::text::width(&whole) <= room {
+        return whole;
+    }
+    let short = images.iter().filter_map(|image| image.rsplit('/').next());
+    let short: Vec<&str> = short.collect();
+    short.join(" ")
 }
 
 /// The kind, or what people type for it when the column is narrow and the kind long.
@@ -423,15 +439,15 @@ fn draw_facts(
         }
     };
     // Once for each Pod, not for everything above it.
-    let lowest = row.folded || !row.has_children;
-    if lowest
-        && !painter.shows(5)
-        && let Some(trouble) = trouble_span(&node.image_states)
-    {
-        spans.push(trouble);
-        spans.push(span(Role::Text, " "));
+    let lowest = (row.folded || !row.has_children) && !painter.shows(5);
+    let trouble = |urgent| trouble_span(&node.image_states, urgent).filter(|_| lowest);
+    if let Some(trouble) = trouble(true) {
+        spans.extend([trouble, span(Role::Text, " ")]);
     }
     spans.push(span(role, node.info.join(" ")));
+    if let Some(trouble) = trouble(false) {
+        spans.extend([span(Role::Text, " "), trouble]);
+    }
     painter.spans(3, &spans);
 }
 

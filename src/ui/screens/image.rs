@@ -102,9 +102,12 @@ pub(super) fn loudest_span(states: &[ImageState]) -> Option<Span<'static>> {
     Some(span(role_of_state(state), state.text()))
 }
 
-/// A remark beside a Pod, only when its image asks for a person.
-pub(super) fn trouble_span(states: &[ImageState]) -> Option<Span<'static>> {
+/// A remark beside a Pod, only when its image asks for a person: at once, or some day.
+pub(super) fn trouble_span(states: &[ImageState], urgent: bool) -> Option<Span<'static>> {
     let state = loudest(states).filter(|state| state.is_trouble())?;
+    if urgent != state.is_about_version() {
+        return None;
+    }
     let word = match state {
         ImageState::Vulnerable { severity, .. } => {
             format!("{} CVEs", severity.word().to_lowercase())

@@ -166,7 +166,8 @@ fn draw_pod(painter: &mut RowPainter<'_, '_>, pod: &PodView, now: DateTime<Utc>)
     if pod.restarts > 0 {
         spans.push(span(Role::Warning, format!("restarts {} ", pod.restarts)));
     }
-    spans.extend(trouble_span(&pod.image_states));
+    let troubles = [true, false].map(|urgent| trouble_span(&pod.image_states, urgent));
+    spans.extend(troubles.into_iter().flatten());
     painter.spans(3, &spans);
     draw_age(painter, pod.created, now);
 }
