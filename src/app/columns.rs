@@ -193,8 +193,8 @@ fn event_columns(server: &[Column]) -> Vec<ColumnSpec> {
     let columns = numbered.filter_map(|(number, column)| {
         let (min, comfort, max, priority) = match column.name.to_ascii_lowercase().as_str() {
             "type" => (7, 7, 7, 3),
-            "reason" => (8, 18, 24, 0),
-            "object" => (12, 32, 44, 0),
+            "reason" => (8, 13, 24, 0),
+            "object" => (12, 24, 44, 0),
             "message" => (16, 40, 200, 0),
             "last seen" => (5, 9, 9, 4),
             _ => return None,
