@@ -249,7 +249,7 @@ pub fn parse_span(text: &str) -> Result<std::time::Duration, String> {
 /// What `why` explains.
 #[derive(Clone, Debug, Args)]
 pub struct Why {
-    /// `[KIND/]NS/NAME`; the kind is Application when it is left out.
+    /// `[KIND/][NS/]NAME`; the kind is Application when it is left out.
     pub object: String,
     /// `json` for a document a script can read.
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
